@@ -1,0 +1,44 @@
+// Executor: the one seam for running things in parallel.  On oneTBB arenas; on
+// plain threads where CHAINRULE_PLAIN_THREADS is defined (ThreadSanitizer does
+// not see the synchronisation inside oneTBB's library).
+// Thread-safe: several threads may use one at a time and share its cores.
+#ifndef CHAINRULE_ENGINE_CORE_EXECUTOR_H_
+#define CHAINRULE_ENGINE_CORE_EXECUTOR_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/functional/function_ref.h"
+
+namespace chainrule::engine {
+
+class Executor {
+ public:
+  enum class Priority { kNormal, kHigh };
+
+  // Uses `threads` cores, the calling thread's included. Requires threads ≥ 1.
+  explicit Executor(int threads, Priority priority = Priority::kNormal);
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  int threads() const;
+
+  // Calls task(i) for each i of [0, count), in any order, on this thread and, if
+  // there are more, on others; returns when all are done. One task, or one
+  // thread, runs inline. Tasks must not throw. A task must be independent of the
+  // others, so that the result does not depend on the number of threads.
+  void ParallelFor(int64_t count, absl::FunctionRef<void(int64_t)> task) const;
+
+  // Runs `work` inside the arena, so that the ParallelFor calls it makes need not
+  // enter it one by one.
+  void Run(absl::FunctionRef<void()> work) const;
+
+ private:
+  class Arena;
+  std::unique_ptr<Arena> arena_;
+};
+
+}  // namespace chainrule::engine
+
+#endif  // CHAINRULE_ENGINE_CORE_EXECUTOR_H_

@@ -1,0 +1,46 @@
+// Counter-based random numbers: Philox4x32-10 (J. K. Salmon et al., "Parallel
+// random numbers: as easy as 1, 2, 3", SC 2011).  A number is a pure function of
+// (seed, purpose, step, index): no state, the same on every machine, in any order
+// and from any thread.
+#ifndef CHAINRULE_ENGINE_CORE_RANDOM_H_
+#define CHAINRULE_ENGINE_CORE_RANDOM_H_
+
+#include <array>
+#include <cstdint>
+
+namespace chainrule::engine {
+
+// What a stream of numbers is for, so that no two uses share one. Values are
+// part of the format: they decide the bits of every trained model.
+enum class RandomPurpose : uint32_t {
+  kInitializer = 1,       // step: the layer
+  kShuffle = 2,           // step: the model step that the epoch began at
+  kDropout = 3,           // step: the optimizer step; index: layer and element
+  kValidationSplit = 4,   // step: the model step that the call began at
+  kGradientCheck = 5,
+};
+
+// RandomStream: the numbers of one (seed, purpose, step), addressed by index.
+// Thread-safe: immutable.
+class RandomStream {
+ public:
+  RandomStream(int64_t seed, RandomPurpose purpose, int64_t step);
+
+  // 4 × 32 uniform bits: block `index` of the stream.
+  std::array<uint32_t, 4> Bits(uint64_t index) const;
+  // Uniform in [0, 1), 24 bits; the numbers 4·k … 4·k+3 share block k.
+  float Uniform(uint64_t index) const;
+  // Standard normal, by the Box–Muller transform of a block, in double.
+  double Normal(uint64_t index) const;
+  // Uniform in [0, bound), without bias worth naming (64-bit multiply-shift).
+  // Requires bound > 0.
+  uint64_t Below(uint64_t index, uint64_t bound) const;
+
+ private:
+  std::array<uint32_t, 2> key_;
+  std::array<uint32_t, 2> stream_;
+};
+
+}  // namespace chainrule::engine
+
+#endif  // CHAINRULE_ENGINE_CORE_RANDOM_H_

@@ -1,0 +1,95 @@
+// Examples: labelled rows as they arrived, in one or more chunks, never copied and
+// never converted as a whole: a chunk is a view of memory that its `owner` keeps
+// alive (a message, a spool).  Gather converts the rows of a mini-batch.
+// Thread-compatible; const methods may run at the same time.
+#ifndef CHAINRULE_ENGINE_TRAIN_EXAMPLES_H_
+#define CHAINRULE_ENGINE_TRAIN_EXAMPLES_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/core/matrix.h"
+#include "engine/nn/spec.h"
+
+namespace chainrule::engine {
+
+enum class ElementType : uint8_t { kFloat32, kFloat64, kUint8 };
+
+// [rows × columns] elements, row-major, without gaps; no alignment is promised.
+struct ElementRows {
+  ElementType type = ElementType::kFloat32;
+  const void* data = nullptr;
+  int64_t columns = 0;
+
+  // destination: [columns] ← row `row` as float32.
+  void CopyRow(int64_t row, std::span<float> destination) const;
+};
+
+struct ExampleChunk {
+  int64_t rows = 0;
+  ElementRows inputs;
+  // Exactly one of the two: targets, or the class of each row.
+  ElementRows targets;
+  std::span<const int32_t> class_ids;
+  // data null: every row weighs 1. columns = 1.
+  ElementRows sample_weights;
+  std::shared_ptr<const void> owner;
+};
+
+// What is wrong with an element of a chunk.
+struct ExampleFault {
+  enum class Kind : uint8_t {
+    kInputNotFinite,
+    kTargetNotFinite,
+    kTargetOutsideUnitInterval,  // cross-entropy
+    kTargetRowSum,               // categorical: `value` is the sum, allowed 1 ± 1e-5
+    kClassOutOfRange,
+    kWeightNotFinite,
+    kWeightNegative,
+    kWeightOverflow,  // FLOAT64 that no float32 holds counts as not finite
+  };
+  Kind kind = Kind::kInputNotFinite;
+  int64_t row = 0;
+  int64_t column = 0;
+  double value = 0;
+};
+
+// The first fault of a chunk, or nothing. One pass over its elements; for compute
+// threads.
+std::optional<ExampleFault> FindFault(const ExampleChunk& chunk, const NetworkSpec& spec);
+
+class Examples {
+ public:
+  Examples(int64_t input_width, int64_t output_width);
+
+  // Requires the widths given to the constructor.
+  void Append(ExampleChunk chunk);
+
+  int64_t rows() const { return rows_; }
+  bool weighted() const { return weighted_; }
+  const std::vector<ExampleChunk>& chunks() const { return chunks_; }
+  // Bytes of the elements themselves.
+  int64_t bytes() const;
+
+  // Row i of inputs, targets, and weights[i] ← example indexes[i]. inputs:
+  // [indexes × input_width], targets: [indexes × output_width] (a class becomes a
+  // one-hot row; with one unit, 0 or 1). Where no chunk has weights they are 1.
+  // Allocates nothing.
+  void Gather(std::span<const int64_t> indexes, MatrixView inputs, MatrixView targets,
+              std::span<float> weights) const;
+
+ private:
+  int64_t input_width_;
+  int64_t output_width_;
+  int64_t rows_ = 0;
+  bool weighted_ = false;
+  std::vector<ExampleChunk> chunks_;
+  std::vector<int64_t> first_rows_;  // of each chunk
+};
+
+}  // namespace chainrule::engine
+
+#endif  // CHAINRULE_ENGINE_TRAIN_EXAMPLES_H_
