@@ -1,0 +1,46 @@
+// Admission: how many calls, and bytes of their requests, may wait or run at once.
+// Thread-safe; a ticket gives its share back when it is destroyed.
+#ifndef CHAINRULE_SERVER_COMPUTE_ADMISSION_H_
+#define CHAINRULE_SERVER_COMPUTE_ADMISSION_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+
+namespace chainrule::server {
+
+class Admission {
+ public:
+  class Ticket {
+   public:
+    Ticket() = default;
+    Ticket(Ticket&& other) noexcept;
+    Ticket& operator=(Ticket&& other) noexcept;
+    ~Ticket();
+    // Takes `bytes` more for the same call. RESOURCE_EXHAUSTED, OVERLOADED.
+    absl::Status Grow(int64_t bytes);
+
+   private:
+    friend class Admission;
+    Ticket(Admission* admission, int64_t bytes) : admission_(admission), bytes_(bytes) {}
+    Admission* admission_ = nullptr;
+    int64_t bytes_ = 0;
+  };
+
+  Admission(int64_t max_calls, int64_t max_bytes);
+  // RESOURCE_EXHAUSTED, OVERLOADED, with a time to retry after: it is full.
+  absl::StatusOr<Ticket> Enter(int64_t bytes);
+  int64_t calls() const { return calls_.load(std::memory_order_relaxed); }
+  int64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  const int64_t max_calls_;
+  const int64_t max_bytes_;
+  std::atomic<int64_t> calls_{0};
+  std::atomic<int64_t> bytes_{0};
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_COMPUTE_ADMISSION_H_

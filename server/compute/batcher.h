@@ -1,0 +1,57 @@
+// Batcher: concurrent predictions with one model share matrix products. It adds no
+// wait: a call that comes while a worker is free runs at once; those that come while
+// all are busy are gathered, by model, and run together. The snapshot is taken when a
+// batch is formed.
+// Thread-safe. Every call's `done` is called exactly once, on a worker's thread, also
+// when it was cancelled or its deadline passed while it waited.
+#ifndef CHAINRULE_SERVER_COMPUTE_BATCHER_H_
+#define CHAINRULE_SERVER_COMPUTE_BATCHER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "engine/core/cancellation.h"
+#include "engine/core/executor.h"
+#include "engine/core/matrix.h"
+#include "engine/train/examples.h"
+#include "server/models/model.h"
+
+namespace chainrule::server {
+
+struct PredictCall {
+  std::shared_ptr<Model> model;
+  engine::ElementRows inputs;  // borrowed until done
+  int64_t rows = 0;
+  // Called on a worker when the batch is formed: where the outputs and, unless null,
+  // the logits go; they are borrowed until done. May be where the reply is allocated.
+  std::function<void(const Snapshot& snapshot, engine::MatrixView* outputs,
+                     engine::MatrixView* logits)> place;
+  const engine::Cancellation* cancellation = nullptr;  // borrowed until done
+  // OK: the outputs are written. INVALID_ARGUMENT: an input is not finite; row and
+  // column are in the violation. Or why it was cancelled.
+  std::function<void(absl::Status status, const Snapshot& snapshot)> done;
+};
+
+class Batcher {
+ public:
+  struct Options {
+    int workers = 1;              // threads that run batches
+    int64_t max_batch_rows = 512; // gathered calls are cut here; one call may be longer
+  };
+  // `executor` (high priority) outlives the batcher.
+  Batcher(const Options& options, const engine::Executor* executor);
+  // Finishes what waits with UNAVAILABLE.
+  ~Batcher();
+
+  void Predict(PredictCall call);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_COMPUTE_BATCHER_H_

@@ -1,0 +1,82 @@
+// The calls that change a model's numbers, as its queue takes them, and their replies.
+// Each `done` is called exactly once, on a training lane (or on the caller's thread if
+// the call is refused at once), also when the call is cancelled while it waits.
+#ifndef CHAINRULE_SERVER_MODELS_CALLS_H_
+#define CHAINRULE_SERVER_MODELS_CALLS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/core/cancellation.h"
+#include "engine/core/matrix.h"
+#include "engine/train/examples.h"
+#include "engine/train/trainer.h"
+#include "server/models/request_window.h"
+
+namespace chainrule::server {
+
+// What all of them have.
+struct WriteOptions {
+  std::string request_id;          // empty: none
+  std::optional<int64_t> if_step;
+  std::shared_ptr<engine::Cancellation> cancellation;  // never null
+};
+
+// Rows that were read and found sound, and the digest of the whole request.
+struct TrainInput {
+  engine::Examples examples;
+  std::optional<engine::Examples> validation;
+  ContentDigest digest;
+};
+
+struct TrainReply {
+  engine::TrainResult result;
+  int64_t model_step = 0;
+  int64_t durable_step = 0;
+  bool replayed = false;
+};
+
+struct TrainCall {
+  WriteOptions write;
+  engine::TrainOptions options;
+  // Reads, converts and checks the rows in one pass. Called once, on a training lane,
+  // when the call's turn has come.
+  std::function<absl::StatusOr<TrainInput>()> read;
+  std::function<void(const engine::EpochReport&)> on_epoch;  // may be empty
+  std::function<void(absl::StatusOr<TrainReply>)> done;
+};
+
+struct SetWeightsReply {
+  int64_t model_step = 0;
+  int64_t durable_step = 0;
+  bool replayed = false;
+};
+
+// Whole tensors to put in; what has null data stays.
+struct NewLayer {
+  int64_t index = 0;
+  engine::ConstMatrixView weights;
+  engine::ConstMatrixView biases;  // [1 × units]
+};
+
+struct SetWeightsInput {
+  std::vector<NewLayer> layers;
+  ContentDigest digest;
+  std::shared_ptr<const void> owner;  // of what the views show
+};
+
+struct SetWeightsCall {
+  WriteOptions write;
+  bool reset_optimizer = false;
+  std::function<absl::StatusOr<SetWeightsInput>()> read;  // as TrainCall::read
+  std::function<void(absl::StatusOr<SetWeightsReply>)> done;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_MODELS_CALLS_H_

@@ -1,0 +1,28 @@
+// Limits: what this server takes at most. Set by flags of the same names, advertised
+// by GetServerInfo, checked before memory is allocated for what they bound.
+#ifndef CHAINRULE_SERVER_MODELS_LIMITS_H_
+#define CHAINRULE_SERVER_MODELS_LIMITS_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace chainrule::server {
+
+struct Limits {
+  int64_t max_message_bytes = int64_t{64} << 20;
+  int64_t max_models = 10'000;
+  int64_t max_parameters = 100'000'000;
+  int64_t max_layers = 256;
+  int64_t max_rows = 1'000'000;              // of one message
+  int64_t max_fit_bytes = int64_t{4} << 30;  // the rows that one Fit keeps
+  int64_t max_epochs = 1'000'000;
+  int64_t request_id_count = 10'000;  // remembered for each model, and for lifecycle calls
+  absl::Duration request_id_age = absl::Hours(24);
+  int64_t max_queued_calls = 4'096;
+  int64_t max_queued_bytes = int64_t{1} << 30;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_MODELS_LIMITS_H_

@@ -1,0 +1,65 @@
+// Model: a live model. One writer, many readers: calls that change its numbers wait in
+// one queue and run a slice at a time on a training lane; readers take the current
+// snapshot and never wait.
+// Thread-safe.
+#ifndef CHAINRULE_SERVER_MODELS_MODEL_H_
+#define CHAINRULE_SERVER_MODELS_MODEL_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "engine/core/executor.h"
+#include "engine/core/mutex.h"
+#include "server/models/calls.h"
+#include "server/models/limits.h"
+#include "server/models/settings.h"
+#include "server/models/snapshot.h"
+
+namespace chainrule::server {
+
+class Model;
+
+// Gives models their turns. Implemented by compute's training lanes.
+class WriterScheduler {
+ public:
+  virtual ~WriterScheduler() = default;
+  // `model` has work: call its RunSlice soon, again and again until it returns false.
+  // Called once each time its queue stops being empty.
+  virtual void Schedule(std::shared_ptr<Model> model) = 0;
+};
+
+class Model : public std::enable_shared_from_this<Model> {
+ public:
+  // `scheduler` outlives the model.
+  Model(std::string id, std::shared_ptr<const ModelSettings> settings,
+        engine::ModelState state, const Limits& limits, WriterScheduler* scheduler);
+  ~Model();
+
+  const std::string& id() const;
+  std::shared_ptr<const Snapshot> snapshot() const;
+  ModelDescription Describe() const;
+
+  // Queue a change. Refusals (the model was deleted) and results go to `done`.
+  void Train(TrainCall call);
+  void SetWeights(SetWeightsCall call);
+
+  // Labels and settings do not wait in the queue. ABORTED, ETAG_MISMATCH: `etag` is not
+  // empty and no longer the current one.
+  absl::Status UpdateLabels(const std::string& etag, std::map<std::string, std::string> labels);
+  // Ends what runs and what waits with ABORTED, MODEL_DELETED. ABORTED, ETAG_MISMATCH.
+  absl::Status Delete(const std::string& etag);
+
+  // One turn, until about `until`, on a training lane; never two at a time. Returns
+  // whether there is more to do.
+  bool RunSlice(const engine::Executor& executor, absl::Time until);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_MODELS_MODEL_H_

@@ -1,0 +1,51 @@
+// What a model is beside its numbers: plain values.
+#ifndef CHAINRULE_SERVER_MODELS_SETTINGS_H_
+#define CHAINRULE_SERVER_MODELS_SETTINGS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/nn/network.h"
+#include "engine/nn/normalization.h"
+#include "engine/nn/spec.h"
+
+namespace chainrule::server {
+
+// A spec as resolved, fixed once the model is created but for the learning rate.
+struct ModelSettings {
+  engine::NetworkSpec network;
+  std::vector<std::string> feature_names;  // empty or input_width
+  std::vector<std::string> class_names;    // empty or ClassCount
+  std::vector<std::string> target_names;   // empty or output_width
+  std::string input_name = "input";
+  std::string output_name = "output";
+};
+
+// Classes that a row can be of: 2 for one sigmoid unit, the units of a categorical or
+// one-hot network; 0 for regression and for multi-label networks.
+int64_t ClassCount(const engine::NetworkSpec& spec);
+
+// A model as GetModel shows it, taken at one moment.
+struct ModelDescription {
+  std::string id;  // without "models/"
+  std::string uid;
+  std::shared_ptr<const ModelSettings> settings;
+  std::shared_ptr<const engine::Normalization> normalization;
+  int64_t step = 0;
+  int64_t durable_step = 0;
+  int64_t parameter_count = 0;
+  int64_t memory_bytes = 0;
+  std::map<std::string, std::string> labels;
+  std::string etag;
+  std::string incarnation;
+  absl::Time create_time;
+  absl::Time update_time;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_MODELS_SETTINGS_H_
