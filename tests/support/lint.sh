@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# lint.sh BUILD_DIR: every lint of the tree, one line for each that fails.
+# BUILD_DIR is configured; clang-tidy reads its compile_commands.json.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+build=$1
+failed=()
+
+# lint NAME COMMAND...
+lint() {
+  local name=$1
+  shift
+  echo "lint: $name"
+  "$@" || failed+=("$name")
+}
+
+tracked() { git ls-files --cached --others --exclude-standard -z -- "$@"; }
+
+check_format() { tracked '*.cc' '*.h' | xargs -0 -r clang-format --dry-run -Werror; }
+
+# Every file whose first line names bash or sh, whatever it is called.
+check_shell() {
+  tracked | xargs -0 grep -lZE -m1 '^#!.*\b(bash|sh)$' | xargs -0 -r shellcheck
+}
+
+# buf is a test tool of npm's; its version is pinned beside this script.
+install_buf() {
+  local tools=$build/../lint
+  mkdir -p "$tools"
+  if cmp -s tests/support/package-lock.json "$tools/package-lock.json" &&
+    [[ -x $tools/node_modules/.bin/buf ]]; then return; fi
+  cp tests/support/package.json tests/support/package-lock.json "$tools"
+  npm ci --ignore-scripts --loglevel=error --no-audit --no-fund --prefix "$tools"
+}
+
+check_proto() {
+  install_buf || return 1
+  (cd proto && "../$build/../lint/node_modules/.bin/buf" lint)
+}
+
+# Lock annotations come with it: the compiler's own warnings are clang-tidy checks too.
+check_tidy() {
+  cmake --build "$build" --target chainrule_proto >/dev/null || return 1
+  tests/support/tidy.py "$build"
+}
+
+lint clang-format check_format
+lint shellcheck check_shell
+lint "buf lint" check_proto
+lint clang-tidy check_tidy
+if ((${#failed[@]})); then
+  echo "lint failed: ${failed[*]}" >&2
+  exit 1
+fi

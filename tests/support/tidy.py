@@ -1,0 +1,84 @@
+#!/usr/bin/python3
+"""tidy.py BUILD_DIR: runs clang-tidy on every source file of ours that the build knows.
+
+A file that was clean is not looked at again until its text, a header it includes, its
+compiler flags or .clang-tidy change: what was clean is remembered in the user's cache
+folder, by the digest of the preprocessed file.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+CLEAN = CACHE / "chainrule" / "tidy"
+# Checked by clang alone, and silent about g++'s flags.
+CLANG_FLAGS = ["-Wthread-safety", "-Wno-unknown-warning-option"]
+
+
+def units(build_dir):
+    """(file, compiler flags) of each source file of ours, once."""
+    seen = {}
+    for entry in json.loads((build_dir / "compile_commands.json").read_text()):
+        path = pathlib.Path(entry["directory"], entry["file"]).resolve()
+        if path.is_relative_to(ROOT) and not path.is_relative_to(build_dir):
+            seen.setdefault(path, flags_of(shlex.split(entry["command"])))
+    return sorted(seen.items())
+
+
+def flags_of(command):
+    """The defines, include folders and language options: what decides the meaning."""
+    flags = [word for word in command if word.startswith(("-D", "-I", "-W", "-std=", "-f"))]
+    systems = [i for i, word in enumerate(command) if word == "-isystem"]
+    for i in systems:
+        flags += ["-isystem", command[i + 1]]
+    return flags + CLANG_FLAGS
+
+
+def digest(path, flags, salt):
+    """Of what clang-tidy would see, comments (NOLINT) and macros included."""
+    command = ["clang++", "-E", "-C", "-dD", *flags, str(path)]
+    text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return hashlib.sha256(salt + " ".join(flags).encode() + text.stdout).hexdigest()
+
+
+def check(path, flags, salt):
+    """What clang-tidy has to say about the file; nothing if it is clean."""
+    remembered = CLEAN / digest(path, flags, salt)
+    if remembered.exists():
+        return ""
+    command = ["clang-tidy", "--quiet", str(path), "--", *flags]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            cwd=ROOT, check=False)
+    if result.returncode == 0:
+        remembered.touch()
+        return ""
+    return result.stdout or result.stderr
+
+
+def main():
+    build_dir = pathlib.Path(sys.argv[1]).resolve()
+    CLEAN.mkdir(parents=True, exist_ok=True)
+    version = subprocess.run(["clang-tidy", "--version"], stdout=subprocess.PIPE, check=True).stdout
+    salt = version + (ROOT / ".clang-tidy").read_bytes()
+    files = units(build_dir)
+    findings = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = {pool.submit(check, path, flags, salt): path for path, flags in files}
+        for done, future in enumerate(concurrent.futures.as_completed(futures), 1):
+            print(f"[{done}/{len(files)}] {futures[future].relative_to(ROOT)}", flush=True)
+            if future.result():
+                findings += 1
+                print(future.result(), flush=True)
+    print(f"clang-tidy: {findings} of {len(files)} files have findings")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
