@@ -16,7 +16,14 @@ lint() {
 
 tracked() { git ls-files --cached --others --exclude-standard -z -- "$@"; }
 
-check_format() { tracked '*.cc' '*.h' | xargs -0 -r clang-format --dry-run -Werror; }
+check_format() {
+  local wrong
+  wrong=$(tracked '*.cc' '*.h' | xargs -0 -r clang-format --dry-run 2>&1 |
+    sed -n 's/^\([^:]*\):.*clang-format-violations.*/\1/p' | sort -u)
+  [[ -z $wrong ]] && return
+  printf 'clang-format -i would change these:\n%s\n' "$wrong"
+  return 1
+}
 
 # Every file whose first line names bash or sh, whatever it is called.
 check_shell() {
