@@ -1,14 +1,22 @@
 #include "engine/core/aligned_buffer.h"
 
+#include <cstdint>
 #include <cstring>
 #include <new>
 
 namespace chainrule::engine {
 
-AlignedBuffer::AlignedBuffer(size_t size)
-    : data_(static_cast<float*>(
-          ::operator new[](size * sizeof(float), std::align_val_t{kAlignmentBytes}))),
-      size_(size) {
+namespace {
+
+float* Allocate(size_t size) {
+  if (size > SIZE_MAX / sizeof(float)) throw std::bad_array_new_length();
+  return static_cast<float*>(
+      ::operator new[](size * sizeof(float), std::align_val_t{kAlignmentBytes}));
+}
+
+}  // namespace
+
+AlignedBuffer::AlignedBuffer(size_t size) : data_(Allocate(size)), size_(size) {
   std::memset(data_.get(), 0, size * sizeof(float));
 }
 

@@ -10,10 +10,10 @@ namespace chainrule::engine {
 
 }  // namespace chainrule::engine
 
-#define CHAINRULE_CHECK(condition)                                            \
-  do {                                                                        \
-    if (!(condition)) [[unlikely]]                                            \
-      ::chainrule::engine::CheckFailed(#condition, __FILE__, __LINE__);       \
+#define CHAINRULE_CHECK(condition)                                      \
+  do {                                                                  \
+    if (!(condition)) [[unlikely]]                                      \
+      ::chainrule::engine::CheckFailed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 #endif  // CHAINRULE_ENGINE_CORE_CHECK_H_

@@ -1,6 +1,7 @@
-// Executor: the one seam for running things in parallel.  On oneTBB arenas; on
-// plain threads where CHAINRULE_PLAIN_THREADS is defined (ThreadSanitizer does
-// not see the synchronisation inside oneTBB's library).
+// Executor: the one seam for running things in parallel.  On oneTBB arenas
+// (executor_tbb.cc); on plain threads (executor_threads.cc) where CMake is told
+// CHAINRULE_PLAIN_THREADS: ThreadSanitizer does not see the synchronisation inside
+// oneTBB's library.
 // Thread-safe: several threads may use one at a time and share its cores.
 #ifndef CHAINRULE_ENGINE_CORE_EXECUTOR_H_
 #define CHAINRULE_ENGINE_CORE_EXECUTOR_H_

@@ -29,9 +29,9 @@ struct BasicMatrixView {
       : data(elements), rows(row_count), columns(column_count), stride(row_stride) {}
   // A view of mutable elements is one of constant elements.
   template <typename U>
-    requires(!std::is_same_v<T, U> && std::is_same_v<T, const U>)
-  // NOLINTNEXTLINE(google-explicit-constructor): as span<T> becomes span<const T>.
-  BasicMatrixView(BasicMatrixView<U> view)
+  requires(!std::is_same_v<T, U> && std::is_same_v<T, const U>)
+      // NOLINTNEXTLINE(google-explicit-constructor): as span<T> becomes span<const T>.
+      BasicMatrixView(BasicMatrixView<U> view)
       : BasicMatrixView(view.data, view.rows, view.columns, view.stride) {}
 
   T& operator()(int64_t row, int64_t column) const { return data[row * stride + column]; }

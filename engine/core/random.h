@@ -13,15 +13,18 @@ namespace chainrule::engine {
 // What a stream of numbers is for, so that no two uses share one. Values are
 // part of the format: they decide the bits of every trained model.
 enum class RandomPurpose : uint32_t {
-  kInitializer = 1,       // step: the layer
-  kShuffle = 2,           // step: the model step that the epoch began at
-  kDropout = 3,           // step: the optimizer step; index: layer and element
-  kValidationSplit = 4,   // step: the model step that the call began at
+  kInitializer = 1,      // step: the layer
+  kShuffle = 2,          // step: the model step that the epoch began at
+  kDropout = 3,          // step: the optimizer step; index: layer and element
+  kValidationSplit = 4,  // step: the model step that the call began at
   kGradientCheck = 5,
 };
 
+// The bijection itself, as the paper has it: ten rounds.
+std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
+
 // RandomStream: the numbers of one (seed, purpose, step), addressed by index.
-// Thread-safe: immutable.
+// Streams are distinct for steps of [0, 2^56).  Thread-safe: immutable.
 class RandomStream {
  public:
   RandomStream(int64_t seed, RandomPurpose purpose, int64_t step);
@@ -30,10 +33,10 @@ class RandomStream {
   std::array<uint32_t, 4> Bits(uint64_t index) const;
   // Uniform in [0, 1), 24 bits; the numbers 4·k … 4·k+3 share block k.
   float Uniform(uint64_t index) const;
-  // Standard normal, by the Box–Muller transform of a block, in double.
+  // Standard normal, by the Box–Muller transform of block `index`, in double.
   double Normal(uint64_t index) const;
-  // Uniform in [0, bound), without bias worth naming (64-bit multiply-shift).
-  // Requires bound > 0.
+  // Uniform in [0, bound), from block `index`, without bias worth naming (64-bit
+  // multiply-shift). Requires bound > 0.
   uint64_t Below(uint64_t index, uint64_t bound) const;
 
  private:
