@@ -43,6 +43,12 @@ class RulesTest(unittest.TestCase):
             self.assert_refused(path, "server/convert/tensor.h")
             self.assert_refused(path, "server/rpc/model_service.h")
 
+    def test_components_stand_on_each_other_in_one_order(self):
+        self.assert_allowed("server/compute/a.cc", "server/models/b.h")
+        self.assert_allowed("server/models/a.cc", "server/store/b.h")
+        self.assert_refused("server/models/a.cc", "server/compute/b.h")
+        self.assert_refused("server/store/a.cc", "server/models/b.h")
+
     def test_only_convert_sees_messages_and_numbers(self):
         self.assert_allowed("server/convert/a.cc", "chainrule/v1/tensor.pb.h")
         self.assert_allowed("server/convert/a.cc", "engine/nn/spec.h")
