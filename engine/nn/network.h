@@ -24,7 +24,9 @@ class Network {
   const NetworkSpec& spec() const { return spec_; }
   int64_t layer_count() const { return static_cast<int64_t>(spec_.layers.size()); }
   int64_t layer_inputs(int64_t layer) const;
-  int64_t layer_units(int64_t layer) const { return spec_.layers[static_cast<size_t>(layer)].units; }
+  int64_t layer_units(int64_t layer) const {
+    return spec_.layers[static_cast<size_t>(layer)].units;
+  }
 
   // Weights and biases, without gaps.
   int64_t parameter_count() const { return parameter_count_; }

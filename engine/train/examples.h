@@ -81,7 +81,20 @@ class Examples {
   void Gather(std::span<const int64_t> indexes, MatrixView inputs, MatrixView targets,
               std::span<float> weights) const;
 
+  // One example's part of what Gather does.
+  void CopyInputs(int64_t index, std::span<float> inputs) const;
+  void CopyTargets(int64_t index, std::span<float> targets) const;
+  float Weight(int64_t index) const;
+  // Σ weights[i] of these examples; their number where no chunk has weights.
+  double WeightSum(std::span<const int64_t> indexes) const;
+
  private:
+  struct Place {
+    const ExampleChunk* chunk;
+    int64_t row;
+  };
+  Place Find(int64_t index) const;
+
   int64_t input_width_;
   int64_t output_width_;
   int64_t rows_ = 0;

@@ -1,0 +1,104 @@
+#include "engine/nn/network.h"
+
+#include <utility>
+
+#include "engine/core/check.h"
+#include "engine/core/checked_math.h"
+#include "engine/nn/initializer.h"
+
+namespace chainrule::engine {
+namespace {
+
+constexpr int64_t kFloatsInALine = static_cast<int64_t>(kAlignmentBytes / sizeof(float));
+
+// Up to the next 64-byte boundary, or nothing where that overflows.
+std::optional<int64_t> RoundUp(int64_t floats) {
+  const std::optional<int64_t> padded = CheckedAdd(floats, kFloatsInALine - 1);
+  if (!padded) return std::nullopt;
+  return *padded / kFloatsInALine * kFloatsInALine;
+}
+
+struct Size {
+  int64_t parameters = 0;
+  int64_t block = 0;
+};
+
+// Adds a run of `floats` to what is there.
+std::optional<Size> AddRun(Size size, std::optional<int64_t> floats) {
+  if (!floats) return std::nullopt;
+  const std::optional<int64_t> parameters = CheckedAdd(size.parameters, *floats);
+  const std::optional<int64_t> room = RoundUp(*floats);
+  if (!parameters || !room) return std::nullopt;
+  const std::optional<int64_t> block = CheckedAdd(size.block, *room);
+  if (!block) return std::nullopt;
+  return Size{*parameters, *block};
+}
+
+std::optional<Size> AddLayer(Size size, int64_t inputs, int64_t units) {
+  const std::optional<Size> with_weights = AddRun(size, CheckedMultiply(units, inputs));
+  if (!with_weights) return std::nullopt;
+  return AddRun(*with_weights, units);
+}
+
+}  // namespace
+
+std::optional<int64_t> ParameterCount(const NetworkSpec& spec) {
+  std::optional<Size> size = Size{};
+  int64_t inputs = spec.input_width;
+  for (const LayerSpec& layer : spec.layers) {
+    size = AddLayer(*size, inputs, layer.units);
+    if (!size) return std::nullopt;
+    inputs = layer.units;
+  }
+  if (!CheckedMultiply(size->block, sizeof(float))) return std::nullopt;
+  return size->parameters;
+}
+
+Network::Network(NetworkSpec spec) : spec_(std::move(spec)) {
+  Size size;
+  for (int64_t l = 0; l < layer_count(); ++l) {
+    const int64_t inputs = layer_inputs(l);
+    const std::optional<Size> weights = AddRun(size, CheckedMultiply(layer_units(l), inputs));
+    CHAINRULE_CHECK(weights.has_value());
+    places_.push_back({size.block, weights->block});
+    const std::optional<Size> both = AddRun(*weights, layer_units(l));
+    CHAINRULE_CHECK(both.has_value());
+    size = *both;
+  }
+  parameter_count_ = size.parameters;
+  block_size_ = size.block;
+}
+
+int64_t Network::layer_inputs(int64_t layer) const {
+  return layer == 0 ? spec_.input_width : layer_units(layer - 1);
+}
+
+ConstMatrixView Network::weights(std::span<const float> block, int64_t layer) const {
+  return {block.data() + places_[static_cast<size_t>(layer)].weights, layer_units(layer),
+          layer_inputs(layer)};
+}
+
+MatrixView Network::weights(std::span<float> block, int64_t layer) const {
+  return {block.data() + places_[static_cast<size_t>(layer)].weights, layer_units(layer),
+          layer_inputs(layer)};
+}
+
+std::span<const float> Network::bias(std::span<const float> block, int64_t layer) const {
+  return block.subspan(static_cast<size_t>(places_[static_cast<size_t>(layer)].bias),
+                       static_cast<size_t>(layer_units(layer)));
+}
+
+std::span<float> Network::bias(std::span<float> block, int64_t layer) const {
+  return block.subspan(static_cast<size_t>(places_[static_cast<size_t>(layer)].bias),
+                       static_cast<size_t>(layer_units(layer)));
+}
+
+void Network::Initialize(std::span<float> block) const {
+  for (int64_t l = 0; l < layer_count(); ++l) {
+    const RandomStream stream(spec_.seed, RandomPurpose::kInitializer, l);
+    InitializeWeights(spec_.layers[static_cast<size_t>(l)].initializer, stream, weights(block, l));
+    for (float& b : bias(block, l)) b = 0.0F;
+  }
+}
+
+}  // namespace chainrule::engine

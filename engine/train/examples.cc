@@ -1,0 +1,135 @@
+#include "engine/train/examples.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "engine/core/check.h"
+
+namespace chainrule::engine {
+namespace {
+
+int64_t ElementBytes(ElementType type) {
+  switch (type) {
+    case ElementType::kFloat32:
+      return 4;
+    case ElementType::kFloat64:
+      return 8;
+    case ElementType::kUint8:
+      return 1;
+  }
+  return 0;
+}
+
+// One row of T, at any alignment, as float32.
+template <typename T>
+void Convert(const void* data, int64_t first, std::span<float> destination) {
+  const auto* source = static_cast<const unsigned char*>(data) + first * int64_t{sizeof(T)};
+  for (size_t j = 0; j < destination.size(); ++j) {
+    T value;
+    std::memcpy(&value, source + j * sizeof(T), sizeof(T));
+    destination[j] = static_cast<float>(value);
+  }
+}
+
+// Class c as targets: one-hot, or, of one unit, 0 or 1.
+void WriteClass(int32_t class_id, std::span<float> targets) {
+  if (targets.size() == 1) {
+    targets[0] = static_cast<float>(class_id);
+    return;
+  }
+  std::fill(targets.begin(), targets.end(), 0.0F);
+  targets[static_cast<size_t>(class_id)] = 1.0F;
+}
+
+int64_t Bytes(const ElementRows& elements, int64_t rows) {
+  return elements.data == nullptr ? 0 : rows * elements.columns * ElementBytes(elements.type);
+}
+
+}  // namespace
+
+void ElementRows::CopyRow(int64_t row, std::span<float> destination) const {
+  const int64_t first = row * columns;
+  switch (type) {
+    case ElementType::kFloat32:
+      std::memcpy(destination.data(), static_cast<const unsigned char*>(data) + first * 4,
+                  destination.size() * sizeof(float));
+      return;
+    case ElementType::kFloat64:
+      return Convert<double>(data, first, destination);
+    case ElementType::kUint8:
+      return Convert<uint8_t>(data, first, destination);
+  }
+}
+
+Examples::Examples(int64_t input_width, int64_t output_width)
+    : input_width_(input_width), output_width_(output_width) {}
+
+void Examples::Append(ExampleChunk chunk) {
+  CHAINRULE_CHECK(chunk.inputs.columns == input_width_);
+  CHAINRULE_CHECK(chunk.targets.data == nullptr || chunk.targets.columns == output_width_);
+  if (chunk.rows == 0) return;
+  weighted_ = weighted_ || chunk.sample_weights.data != nullptr;
+  first_rows_.push_back(rows_);
+  rows_ += chunk.rows;
+  chunks_.push_back(std::move(chunk));
+}
+
+int64_t Examples::bytes() const {
+  int64_t sum = 0;
+  for (const ExampleChunk& chunk : chunks_) {
+    sum += Bytes(chunk.inputs, chunk.rows) + Bytes(chunk.targets, chunk.rows) +
+           Bytes(chunk.sample_weights, chunk.rows) +
+           static_cast<int64_t>(chunk.class_ids.size_bytes());
+  }
+  return sum;
+}
+
+Examples::Place Examples::Find(int64_t index) const {
+  const auto after = std::upper_bound(first_rows_.begin(), first_rows_.end(), index);
+  const auto chunk = static_cast<size_t>(after - first_rows_.begin()) - 1;
+  return {&chunks_[chunk], index - first_rows_[chunk]};
+}
+
+void Examples::CopyInputs(int64_t index, std::span<float> inputs) const {
+  const Place place = Find(index);
+  place.chunk->inputs.CopyRow(place.row, inputs);
+}
+
+void Examples::CopyTargets(int64_t index, std::span<float> targets) const {
+  const Place place = Find(index);
+  if (place.chunk->targets.data != nullptr) {
+    place.chunk->targets.CopyRow(place.row, targets);
+  } else {
+    WriteClass(place.chunk->class_ids[static_cast<size_t>(place.row)], targets);
+  }
+}
+
+float Examples::Weight(int64_t index) const {
+  if (!weighted_) return 1.0F;
+  const Place place = Find(index);
+  if (place.chunk->sample_weights.data == nullptr) return 1.0F;
+  float weight = 1.0F;
+  place.chunk->sample_weights.CopyRow(place.row, {&weight, 1});
+  return weight;
+}
+
+double Examples::WeightSum(std::span<const int64_t> indexes) const {
+  if (!weighted_) return static_cast<double>(indexes.size());
+  double sum = 0;
+  for (const int64_t index : indexes) sum += static_cast<double>(Weight(index));
+  return sum;
+}
+
+void Examples::Gather(std::span<const int64_t> indexes, MatrixView inputs, MatrixView targets,
+                      std::span<float> weights) const {
+  for (size_t i = 0; i < indexes.size(); ++i) {
+    const auto row = static_cast<int64_t>(i);
+    CopyInputs(indexes[i], inputs.row(row));
+    CopyTargets(indexes[i], targets.row(row));
+    weights[i] = Weight(indexes[i]);
+  }
+}
+
+}  // namespace chainrule::engine
