@@ -12,13 +12,14 @@ namespace chainrule::server {
 
 class Admission {
  public:
+  // Thread-compatible; movable. The admission outlives it.
   class Ticket {
    public:
     Ticket() = default;
     Ticket(Ticket&& other) noexcept;
     Ticket& operator=(Ticket&& other) noexcept;
     ~Ticket();
-    // Takes `bytes` more for the same call. RESOURCE_EXHAUSTED, OVERLOADED.
+    // Takes `bytes` more for the same call. Fails as Enter.
     absl::Status Grow(int64_t bytes);
 
    private:
@@ -30,11 +31,15 @@ class Admission {
 
   Admission(int64_t max_calls, int64_t max_bytes);
   // RESOURCE_EXHAUSTED, OVERLOADED, with a time to retry after: it is full.
+  // INVALID_ARGUMENT, LIMIT_EXCEEDED: one call is larger than all there is.
   absl::StatusOr<Ticket> Enter(int64_t bytes);
   int64_t calls() const { return calls_.load(std::memory_order_relaxed); }
   int64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
+  // For a call that holds `held` bytes.
+  absl::Status TakeBytes(int64_t bytes, int64_t held);
+
   const int64_t max_calls_;
   const int64_t max_bytes_;
   std::atomic<int64_t> calls_{0};

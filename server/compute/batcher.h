@@ -24,10 +24,12 @@ struct PredictCall {
   std::shared_ptr<Model> model;
   engine::ElementRows inputs;  // borrowed until done
   int64_t rows = 0;
-  // Called on a worker when the batch is formed: where the outputs and, unless null,
-  // the logits go; they are borrowed until done. May be where the reply is allocated.
+  // Called on a worker when the batch is formed, at most once: where the outputs and,
+  // unless null, the logits go; they are borrowed until done. May be where the reply is
+  // allocated. An error may still follow.
   std::function<void(const Snapshot& snapshot, engine::MatrixView* outputs,
-                     engine::MatrixView* logits)> place;
+                     engine::MatrixView* logits)>
+      place;
   const engine::Cancellation* cancellation = nullptr;  // borrowed until done
   // OK: the outputs are written. INVALID_ARGUMENT: an input is not finite; row and
   // column are in the violation. Or why it was cancelled.
@@ -37,14 +39,15 @@ struct PredictCall {
 class Batcher {
  public:
   struct Options {
-    int workers = 1;              // threads that run batches
-    int64_t max_batch_rows = 512; // gathered calls are cut here; one call may be longer
+    int workers = 1;               // threads that run batches
+    int64_t max_batch_rows = 512;  // gathered calls are cut here; one call may be longer
   };
   // `executor` (high priority) outlives the batcher.
   Batcher(const Options& options, const engine::Executor* executor);
   // Finishes what waits with UNAVAILABLE.
   ~Batcher();
 
+  // Requires inputs as wide as the model's. Not once the batcher is being destroyed.
   void Predict(PredictCall call);
 
  private:

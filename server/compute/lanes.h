@@ -27,6 +27,7 @@ class TrainingLanes : public WriterScheduler {
 
  private:
   void Loop();
+  std::shared_ptr<Model> Next();  // null: nothing more comes
 
   const engine::Executor* const executor_;
   engine::Mutex mutex_;

@@ -18,10 +18,12 @@ class Workers {
   explicit Workers(int threads);
   // Runs what was submitted, then stops.
   ~Workers();
+  // Not once it is being destroyed.
   void Submit(std::function<void()> work);
 
  private:
   void Loop();
+  std::function<void()> Next();  // empty: nothing more comes
 
   engine::Mutex mutex_;
   engine::CondVar changed_;

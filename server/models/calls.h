@@ -22,7 +22,7 @@ namespace chainrule::server {
 
 // What all of them have.
 struct WriteOptions {
-  std::string request_id;          // empty: none
+  std::string request_id;  // empty: none
   std::optional<int64_t> if_step;
   std::shared_ptr<engine::Cancellation> cancellation;  // never null
 };

@@ -5,13 +5,15 @@
 #ifndef CHAINRULE_SERVER_MODELS_MODEL_H_
 #define CHAINRULE_SERVER_MODELS_MODEL_H_
 
+#include <map>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/core/executor.h"
-#include "engine/core/mutex.h"
+#include "engine/train/model_state.h"
 #include "server/models/calls.h"
 #include "server/models/limits.h"
 #include "server/models/settings.h"
@@ -34,22 +36,28 @@ class Model : public std::enable_shared_from_this<Model> {
  public:
   // `scheduler` outlives the model.
   Model(std::string id, std::shared_ptr<const ModelSettings> settings,
-        engine::ModelState state, const Limits& limits, WriterScheduler* scheduler);
+        std::map<std::string, std::string> labels, engine::ModelState state, const Limits& limits,
+        WriterScheduler* scheduler);
   ~Model();
 
   const std::string& id() const;
   std::shared_ptr<const Snapshot> snapshot() const;
   ModelDescription Describe() const;
 
-  // Queue a change. Refusals (the model was deleted) and results go to `done`.
+  // Queue a change. Refusals (the model was deleted, the server stops) go to `done` at
+  // once, results from a lane.
   void Train(TrainCall call);
   void SetWeights(SetWeightsCall call);
 
-  // Labels and settings do not wait in the queue. ABORTED, ETAG_MISMATCH: `etag` is not
-  // empty and no longer the current one.
-  absl::Status UpdateLabels(const std::string& etag, std::map<std::string, std::string> labels);
-  // Ends what runs and what waits with ABORTED, MODEL_DELETED. ABORTED, ETAG_MISMATCH.
+  // Labels and settings do not wait in the queue; what runs keeps the settings that it
+  // began with. ABORTED, ETAG_MISMATCH: `etag` is not empty and no longer the current
+  // one. Returns the model as this change made it.
+  absl::StatusOr<ModelDescription> Update(const std::string& etag, ModelUpdate update);
+  // Ends what runs, at the next mini-batch, and what waits with ABORTED, MODEL_DELETED.
+  // NOT_FOUND: it was deleted before. ABORTED, ETAG_MISMATCH.
   absl::Status Delete(const std::string& etag);
+  // The same with UNAVAILABLE, STOPPING: the server drains.
+  void Stop();
 
   // One turn, until about `until`, on a training lane; never two at a time. Returns
   // whether there is more to do.
@@ -59,6 +67,9 @@ class Model : public std::enable_shared_from_this<Model> {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Bytes that a model of this network takes when nobody trains it or predicts with it.
+int64_t IdleMemoryBytes(const engine::Network& network);
 
 }  // namespace chainrule::server
 

@@ -5,15 +5,20 @@
 #ifndef CHAINRULE_SERVER_MODELS_REQUEST_WINDOW_H_
 #define CHAINRULE_SERVER_MODELS_REQUEST_WINDOW_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <deque>
+#include <list>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/models/errors.h"
+#include "server/models/identity.h"
 
 namespace chainrule::server {
 
@@ -26,29 +31,77 @@ class RequestWindow {
   RequestWindow(int64_t max_count, absl::Duration max_age)
       : max_count_(max_count), max_age_(max_age) {}
 
-  // The stored outcome, or null if the id was not seen. ALREADY_EXISTS,
-  // REQUEST_ID_REUSED: it was, with other content. FAILED_PRECONDITION,
-  // REQUEST_ID_EXPIRED: a time-ordered id (UUIDv7) from before the window.
+  // The stored outcome, or null if the id was not seen; valid until the next call.
+  // ALREADY_EXISTS, REQUEST_ID_REUSED: it was, with other content.
+  // FAILED_PRECONDITION, REQUEST_ID_EXPIRED: a time-ordered id (UUIDv7) from before
+  // the window.
   absl::StatusOr<Outcome*> Find(absl::string_view request_id, const ContentDigest& digest,
                                 absl::Time now);
-  // Stores, or replaces, the outcome of an id.
+  // Stores, or replaces, the outcome of an id, which counts as the newest then.
   void Store(absl::string_view request_id, const ContentDigest& digest, Outcome outcome,
              absl::Time now);
+  int64_t size() const { return static_cast<int64_t>(entries_.size()); }
 
  private:
   struct Entry {
     ContentDigest digest;
     absl::Time time;
     Outcome outcome;
+    std::list<std::string>::iterator place;
   };
-  void Expire(absl::Time now);
+  void Forget(absl::Time now);
+  void ForgetOldest();
 
   const int64_t max_count_;
   const absl::Duration max_age_;
-  absl::Time forgotten_until_ = absl::InfinitePast();
+  absl::Time forgotten_until_ = absl::InfinitePast();  // when the last one forgotten was stored
   std::unordered_map<std::string, Entry> entries_;
-  std::deque<std::string> order_;  // as first stored
+  std::list<std::string> order_;  // as last stored
 };
+
+template <typename Outcome>
+absl::StatusOr<Outcome*> RequestWindow<Outcome>::Find(absl::string_view request_id,
+                                                      const ContentDigest& digest, absl::Time now) {
+  Forget(now);
+  const auto found = entries_.find(std::string(request_id));
+  if (found != entries_.end()) {
+    if (found->second.digest != digest) return RequestIdReused(request_id);
+    return &found->second.outcome;
+  }
+  const std::optional<absl::Time> made = TimeOfUuid(request_id);
+  if (made.has_value() && *made <= forgotten_until_) return RequestIdExpired(request_id);
+  return nullptr;
+}
+
+template <typename Outcome>
+void RequestWindow<Outcome>::Store(absl::string_view request_id, const ContentDigest& digest,
+                                   Outcome outcome, absl::Time now) {
+  const std::string id(request_id);
+  const auto found = entries_.find(id);
+  if (found != entries_.end()) {
+    order_.erase(found->second.place);
+    entries_.erase(found);
+  }
+  const auto place = order_.insert(order_.end(), id);
+  entries_.emplace(id, Entry{digest, now, std::move(outcome), place});
+  Forget(now);
+}
+
+template <typename Outcome>
+void RequestWindow<Outcome>::Forget(absl::Time now) {
+  while (!order_.empty() &&
+         (size() > max_count_ || entries_.at(order_.front()).time + max_age_ < now)) {
+    ForgetOldest();
+  }
+}
+
+template <typename Outcome>
+void RequestWindow<Outcome>::ForgetOldest() {
+  const auto oldest = entries_.find(order_.front());
+  forgotten_until_ = std::max(forgotten_until_, oldest->second.time);
+  entries_.erase(oldest);
+  order_.pop_front();
+}
 
 }  // namespace chainrule::server
 

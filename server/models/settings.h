@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,12 @@ struct ModelSettings {
 // Classes that a row can be of: 2 for one sigmoid unit, the units of a categorical or
 // one-hot network; 0 for regression and for multi-label networks.
 int64_t ClassCount(const engine::NetworkSpec& spec);
+
+// What UpdateModel changes; what is unset stays.
+struct ModelUpdate {
+  std::optional<std::map<std::string, std::string>> labels;
+  std::optional<double> learning_rate;
+};
 
 // A model as GetModel shows it, taken at one moment.
 struct ModelDescription {

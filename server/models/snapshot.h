@@ -4,6 +4,8 @@
 #ifndef CHAINRULE_SERVER_MODELS_SNAPSHOT_H_
 #define CHAINRULE_SERVER_MODELS_SNAPSHOT_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -33,6 +35,7 @@ class Snapshot {
   const engine::ModelState state_;
   mutable std::once_flag packed_;
   mutable std::unique_ptr<const engine::Predictor> predictor_;
+  mutable std::atomic<int64_t> packed_bytes_{0};
 };
 
 }  // namespace chainrule::server

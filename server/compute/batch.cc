@@ -1,0 +1,147 @@
+#include "server/compute/batch.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+
+#include "engine/core/check.h"
+#include "server/compute/finite.h"
+#include "server/models/errors.h"
+
+namespace chainrule::server {
+namespace {
+
+using engine::ConstMatrixView;
+using engine::ElementRows;
+using engine::MatrixView;
+
+// Bounds what is converted at a time, and how long a call that was cancelled runs on.
+constexpr int64_t kBlockRows = 4'096;
+
+absl::Status CheckCancelled(const PredictCall& call) {
+  if (call.cancellation == nullptr) return absl::OkStatus();
+  const absl::Status why = call.cancellation->Check();
+  return why.ok() ? why : Interrupted(why, call.model->id());
+}
+
+void FailCancelled(Batch* batch, const Snapshot& snapshot) {
+  batch->remove_if([&](QueuedPredict& predict) {
+    absl::Status status = CheckCancelled(predict.call);
+    if (status.ok()) return false;
+    predict.done(std::move(status), snapshot);
+    return true;
+  });
+}
+
+void Place(QueuedPredict* predict, const Snapshot& snapshot) {
+  predict->call.place(snapshot, &predict->outputs, &predict->logits);
+}
+
+MatrixView Part(MatrixView view, int64_t first, int64_t count) {
+  return view.data == nullptr ? view : view.Rows(first, count);
+}
+
+// Floats that can be read where they are.
+bool IsPlain(const ElementRows& rows) {
+  return rows.type == engine::ElementType::kFloat32 &&
+         reinterpret_cast<uintptr_t>(rows.data) % alignof(float) == 0;
+}
+
+void CopyRows(const ElementRows& from, int64_t first, MatrixView to) {
+  for (int64_t row = 0; row < to.rows; ++row) from.CopyRow(first + row, to.row(row));
+}
+
+void CopyRows(ConstMatrixView from, MatrixView to) {
+  if (to.data == nullptr) return;
+  for (int64_t row = 0; row < to.rows; ++row) std::ranges::copy(from.row(row), to.row(row).begin());
+}
+
+}  // namespace
+
+MatrixView BatchRunner::Floats::Get(int64_t rows, int64_t columns) {
+  const auto size = static_cast<size_t>(rows * columns);
+  if (buffer_.size() < size) buffer_ = engine::AlignedBuffer(size);
+  return {buffer_.data(), rows, columns};
+}
+
+void BatchRunner::Run(Batch* batch) {
+  const std::shared_ptr<const Snapshot> snapshot = batch->front().call.model->snapshot();
+  FailCancelled(batch, *snapshot);
+  if (batch->size() == 1) {
+    RunAlone(&batch->front(), *snapshot);
+  } else if (!batch->empty()) {
+    RunShared(batch, *snapshot);
+  }
+  batch->clear();
+}
+
+void BatchRunner::RunAlone(QueuedPredict* predict, const Snapshot& snapshot) {
+  Place(predict, snapshot);
+  predict->done(RunBlocks(*predict, snapshot), snapshot);
+}
+
+absl::Status BatchRunner::RunBlocks(const QueuedPredict& predict, const Snapshot& snapshot) {
+  const PredictCall& call = predict.call;
+  CHAINRULE_CHECK(call.inputs.columns == snapshot.network().spec().input_width);
+  for (int64_t first = 0; first < call.rows; first += kBlockRows) {
+    if (absl::Status status = CheckCancelled(call); !status.ok()) return status;
+    const int64_t count = std::min(kBlockRows, call.rows - first);
+    const ConstMatrixView inputs = Convert(call.inputs, first, count);
+    if (absl::Status status = CheckFinite(inputs, first); !status.ok()) return status;
+    snapshot.predictor().Run(inputs, Part(predict.outputs, first, count),
+                             Part(predict.logits, first, count), &scratch_, executor_);
+  }
+  return absl::OkStatus();
+}
+
+ConstMatrixView BatchRunner::Convert(const ElementRows& rows, int64_t first, int64_t count) {
+  if (IsPlain(rows)) {
+    return {static_cast<const float*>(rows.data) + first * rows.columns, count, rows.columns};
+  }
+  const MatrixView floats = inputs_.Get(count, rows.columns);
+  CopyRows(rows, first, floats);
+  return floats;
+}
+
+void BatchRunner::RunShared(Batch* batch, const Snapshot& snapshot) {
+  const ConstMatrixView inputs = Gather(batch, snapshot);
+  const int64_t width = snapshot.network().spec().output_width();
+  const MatrixView outputs = outputs_.Get(inputs.rows, width);
+  MatrixView logits;
+  for (QueuedPredict& predict : *batch) {
+    Place(&predict, snapshot);
+    if (predict.logits.data != nullptr) logits = logits_.Get(inputs.rows, width);
+  }
+  if (inputs.rows > 0) snapshot.predictor().Run(inputs, outputs, logits, &scratch_, executor_);
+  int64_t first = 0;
+  for (QueuedPredict& predict : *batch) {
+    CopyRows(outputs.Rows(first, predict.call.rows), predict.outputs);
+    CopyRows(Part(logits, first, predict.call.rows), predict.logits);
+    first += predict.call.rows;
+    predict.done(absl::OkStatus(), snapshot);
+  }
+}
+
+// The rows of all calls, one after the other; those of a call that fails are overwritten
+// by the next one's.
+ConstMatrixView BatchRunner::Gather(Batch* batch, const Snapshot& snapshot) {
+  int64_t rows = 0;
+  for (const QueuedPredict& predict : *batch) rows += predict.call.rows;
+  const MatrixView inputs = inputs_.Get(rows, snapshot.network().spec().input_width);
+  int64_t first = 0;
+  batch->remove_if([&](QueuedPredict& predict) {
+    CHAINRULE_CHECK(predict.call.inputs.columns == inputs.columns);
+    const MatrixView part = inputs.Rows(first, predict.call.rows);
+    CopyRows(predict.call.inputs, 0, part);
+    absl::Status status = CheckFinite(part, 0);
+    if (!status.ok()) {
+      predict.done(std::move(status), snapshot);
+      return true;
+    }
+    first += predict.call.rows;
+    return false;
+  });
+  return inputs.Rows(0, first);
+}
+
+}  // namespace chainrule::server

@@ -1,0 +1,68 @@
+// Batch: predictions with one model that run together, in the order they came.
+// BatchRunner: runs one batch at a time and keeps the memory for the next.
+#ifndef CHAINRULE_SERVER_COMPUTE_BATCH_H_
+#define CHAINRULE_SERVER_COMPUTE_BATCH_H_
+
+#include <list>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "engine/core/aligned_buffer.h"
+#include "engine/core/executor.h"
+#include "engine/core/matrix.h"
+#include "engine/nn/predictor.h"
+#include "server/compute/batcher.h"
+#include "server/models/completion.h"
+#include "server/models/snapshot.h"
+
+namespace chainrule::server {
+
+struct QueuedPredict {
+  explicit QueuedPredict(PredictCall predict)
+      : call(std::move(predict)), done(std::move(call.done)) {}
+
+  PredictCall call;
+  Completion<absl::Status, const Snapshot&> done;
+  engine::MatrixView outputs;  // once placed
+  engine::MatrixView logits;
+};
+
+using Batch = std::list<QueuedPredict>;
+
+// A call that is cancelled, or has an input that is not finite, fails alone. One call
+// alone runs from its own floats into its own outputs; several are gathered into one
+// matrix, and their rows copied out.
+// Single-threaded: one a worker.
+class BatchRunner {
+ public:
+  explicit BatchRunner(const engine::Executor* executor) : executor_(executor) {}
+
+  // Finishes every call of `batch`, which is not empty, and leaves it empty.
+  void Run(Batch* batch);
+
+ private:
+  // Memory that grows when it must and is used again.
+  class Floats {
+   public:
+    engine::MatrixView Get(int64_t rows, int64_t columns);
+
+   private:
+    engine::AlignedBuffer buffer_;
+  };
+
+  void RunAlone(QueuedPredict* predict, const Snapshot& snapshot);
+  absl::Status RunBlocks(const QueuedPredict& predict, const Snapshot& snapshot);
+  void RunShared(Batch* batch, const Snapshot& snapshot);
+  engine::ConstMatrixView Gather(Batch* batch, const Snapshot& snapshot);
+  engine::ConstMatrixView Convert(const engine::ElementRows& rows, int64_t first, int64_t count);
+
+  const engine::Executor* const executor_;
+  engine::Predictor::Scratch scratch_;
+  Floats inputs_;
+  Floats outputs_;
+  Floats logits_;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_COMPUTE_BATCH_H_

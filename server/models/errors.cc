@@ -1,0 +1,123 @@
+#include "server/models/errors.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/core/error.h"
+
+namespace chainrule::server {
+namespace {
+
+using engine::ErrorDetail;
+using engine::MakeError;
+
+std::string ResourceName(absl::string_view id) { return absl::StrCat("models/", id); }
+
+ErrorDetail OfModel(absl::string_view reason, absl::string_view id) {
+  ErrorDetail detail;
+  detail.reason = std::string(reason);
+  detail.metadata = {{"model", ResourceName(id)}};
+  detail.resource_type = "chainrule.v1.Model";
+  detail.resource_name = ResourceName(id);
+  return detail;
+}
+
+ErrorDetail OfReason(absl::string_view reason) {
+  ErrorDetail detail;
+  detail.reason = std::string(reason);
+  return detail;
+}
+
+ErrorDetail OfRequestId(absl::string_view reason, absl::string_view request_id) {
+  ErrorDetail detail = OfReason(reason);
+  detail.metadata = {{"request_id", std::string(request_id)}};
+  return detail;
+}
+
+}  // namespace
+
+absl::Status ModelNotFound(absl::string_view id) {
+  return MakeError(absl::StatusCode::kNotFound,
+                   absl::StrCat("there is no model '", ResourceName(id), "'"),
+                   OfModel("MODEL_NOT_FOUND", id));
+}
+
+absl::Status ModelExists(absl::string_view id) {
+  return MakeError(absl::StatusCode::kAlreadyExists,
+                   absl::StrCat("there is a model '", ResourceName(id), "' already"),
+                   OfModel("MODEL_EXISTS", id));
+}
+
+absl::Status ModelDeleted(absl::string_view id) {
+  return MakeError(absl::StatusCode::kAborted,
+                   absl::StrCat("model '", ResourceName(id), "' was deleted during the call"),
+                   OfModel("MODEL_DELETED", id));
+}
+
+absl::Status EtagMismatch(absl::string_view id, absl::string_view etag) {
+  ErrorDetail detail = OfReason("ETAG_MISMATCH");
+  detail.metadata = {{"etag", std::string(etag)}};
+  return MakeError(
+      absl::StatusCode::kAborted,
+      absl::StrCat("etag: model '", ResourceName(id), "' is at '", etag, "'; read it again"),
+      detail);
+}
+
+absl::Status StepMismatch(absl::string_view id, int64_t model_step, int64_t if_step) {
+  ErrorDetail detail = OfReason("STEP_MISMATCH");
+  detail.metadata = {{"model_step", absl::StrCat(model_step)}, {"if_step", absl::StrCat(if_step)}};
+  return MakeError(absl::StatusCode::kAborted,
+                   absl::StrCat("if_step: ", if_step, "; model '", ResourceName(id),
+                                "' is at step ", model_step),
+                   detail);
+}
+
+absl::Status AlreadyTrained(absl::string_view id, int64_t model_step) {
+  ErrorDetail detail = OfReason("ALREADY_TRAINED");
+  detail.metadata = {{"model_step", absl::StrCat(model_step)}};
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat("fit_normalization: model '", ResourceName(id), "' is at step ",
+                                model_step, "; allowed at step 0 only"),
+                   detail);
+}
+
+absl::Status Diverged(absl::string_view what, int64_t model_step, int64_t steps_taken) {
+  ErrorDetail detail = OfReason("DIVERGED");
+  detail.metadata = {{"model_step", absl::StrCat(model_step)},
+                     {"steps_taken", absl::StrCat(steps_taken)}};
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat(what, "; the model stays at step ", model_step), detail);
+}
+
+absl::Status Stopping() {
+  return MakeError(absl::StatusCode::kUnavailable, "the server is stopping", OfReason("STOPPING"));
+}
+
+absl::Status RequestIdReused(absl::string_view request_id) {
+  return MakeError(absl::StatusCode::kAlreadyExists,
+                   absl::StrCat("request_id: '", request_id, "' came before with other content"),
+                   OfRequestId("REQUEST_ID_REUSED", request_id));
+}
+
+absl::Status RequestIdExpired(absl::string_view request_id) {
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat("request_id: '", request_id, "' is older than what is remembered"),
+                   OfRequestId("REQUEST_ID_EXPIRED", request_id));
+}
+
+absl::Status Interrupted(const absl::Status& why, absl::string_view id,
+                         std::optional<int64_t> model_step) {
+  if (why.code() == absl::StatusCode::kAborted) return ModelDeleted(id);
+  if (why.code() == absl::StatusCode::kUnavailable) return Stopping();
+  const bool late = why.code() == absl::StatusCode::kDeadlineExceeded;
+  ErrorDetail detail = OfReason(late ? "DEADLINE_EXCEEDED" : "CANCELLED");
+  std::string message(why.message());
+  if (model_step.has_value()) {
+    detail.metadata = {{"model_step", absl::StrCat(*model_step)}};
+    absl::StrAppend(&message, "; model '", ResourceName(id), "' is at step ", *model_step);
+  }
+  return MakeError(why.code(), message, detail);
+}
+
+}  // namespace chainrule::server

@@ -1,0 +1,38 @@
+// The errors of models and their calls: each with the reason, the metadata and the
+// resource that errors.proto documents.  Ids were checked before, so they are short.
+#ifndef CHAINRULE_SERVER_MODELS_ERRORS_H_
+#define CHAINRULE_SERVER_MODELS_ERRORS_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace chainrule::server {
+
+// Of the registry. `id` is without "models/".
+absl::Status ModelNotFound(absl::string_view id);
+absl::Status ModelExists(absl::string_view id);
+
+// Of one model.
+absl::Status ModelDeleted(absl::string_view id);
+absl::Status EtagMismatch(absl::string_view id, absl::string_view etag);
+absl::Status StepMismatch(absl::string_view id, int64_t model_step, int64_t if_step);
+absl::Status AlreadyTrained(absl::string_view id, int64_t model_step);
+// `what` says what was no longer finite.
+absl::Status Diverged(absl::string_view what, int64_t model_step, int64_t steps_taken);
+
+// Of any call.
+absl::Status Stopping();
+absl::Status RequestIdReused(absl::string_view request_id);
+absl::Status RequestIdExpired(absl::string_view request_id);
+
+// What Cancellation::Check said, for the caller: CANCELLED, DEADLINE_EXCEEDED,
+// MODEL_DELETED or STOPPING. `model_step`: of a change, which kept the steps done.
+absl::Status Interrupted(const absl::Status& why, absl::string_view id,
+                         std::optional<int64_t> model_step = std::nullopt);
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_MODELS_ERRORS_H_
