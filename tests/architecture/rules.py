@@ -19,7 +19,7 @@ ARROWS = {
     "server/store": {"engine", "server/observe"},
     "server/models": {"engine", "server/observe", "server/store"},
     "server/compute": {"engine", "server/observe", "server/models"},
-    "server/convert": {"engine", "proto"},
+    "server/convert": {"engine", "proto", "server/models"},
     "server/rpc": ENGINE_CORE | {"grpc", "proto", "server"},
     "server/app": {"engine", "grpc", "proto", "server"},
     "client": {"grpc", "proto"},

@@ -1,0 +1,26 @@
+// Evaluate, and the metrics that Fit reports too.
+#ifndef CHAINRULE_SERVER_CONVERT_EVALUATION_H_
+#define CHAINRULE_SERVER_CONVERT_EVALUATION_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "chainrule/v1/training_service.pb.h"
+#include "engine/train/evaluation.h"
+#include "engine/train/metrics.h"
+#include "server/convert/context.h"
+
+namespace chainrule::server {
+
+// Constant cost.  Returns the threshold.
+// The rows: ReadExamples(ExamplesOf(request), "examples", model).
+absl::StatusOr<double> CheckEvaluate(const v1::EvaluateRequest& request, const ModelContext& model);
+void WriteEvaluation(const engine::Evaluation& evaluation, const ModelSettings& settings,
+                     int64_t model_step, int64_t rows, v1::EvaluateResponse* response);
+
+void WriteMetrics(const engine::Metrics& metrics, const ModelSettings& settings,
+                  v1::Metrics* message);
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_CONVERT_EVALUATION_H_

@@ -1,0 +1,69 @@
+#include "server/convert/violations.h"
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace chainrule::server {
+namespace {
+
+constexpr size_t kMaxEchoBytes = 64;
+constexpr size_t kMaxViolations = 16;
+constexpr absl::string_view kCut = "…";
+
+bool ContinuesCharacter(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
+// The longest start of `text` of at most `size` bytes that ends between characters.
+absl::string_view CutBetweenCharacters(absl::string_view text, size_t size) {
+  while (size > 0 && ContinuesCharacter(text[size])) --size;
+  return text.substr(0, size);
+}
+
+}  // namespace
+
+std::string Echo(absl::string_view text) {
+  constexpr size_t kRoom = kMaxEchoBytes - 2;  // beside the quotes
+  const bool cut = text.size() > kRoom;
+  if (cut) text = CutBetweenCharacters(text, kRoom - kCut.size());
+  std::string quoted = absl::StrCat("'", text, cut ? kCut : "", "'");
+  for (char& c : quoted) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = '?';
+  }
+  return quoted;
+}
+
+std::string EchoNumber(double value) {
+  std::array<char, 32> text;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
+absl::Status InvalidFieldSaying(absl::string_view message, absl::string_view field,
+                                absl::string_view description) {
+  engine::ErrorDetail detail;
+  detail.reason = "INVALID_FIELD";
+  detail.violations = {{std::string(field), std::string(description)}};
+  return engine::MakeError(absl::StatusCode::kInvalidArgument, message, detail);
+}
+
+void Violations::Add(absl::string_view field, absl::string_view description) {
+  ++count_;
+  if (kept_.size() < kMaxViolations) {
+    kept_.push_back({std::string(field), std::string(description)});
+  }
+}
+
+absl::Status Violations::ToStatus() const {
+  if (empty()) return absl::OkStatus();
+  std::string message = absl::StrCat(kept_.front().field, ": ", kept_.front().description);
+  if (count_ > 1) absl::StrAppend(&message, " (and ", count_ - 1, " more)");
+  engine::ErrorDetail detail;
+  detail.reason = "INVALID_FIELD";
+  detail.violations = kept_;
+  return engine::MakeError(absl::StatusCode::kInvalidArgument, message, detail);
+}
+
+}  // namespace chainrule::server
