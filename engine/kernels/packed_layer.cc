@@ -1,0 +1,221 @@
+// Weights lie in panels of kPanelWidth units: for each input, the units' weights
+// side by side, so a vector of outputs takes one vector of weights and one
+// broadcast input a step. A tile is kRows rows × kVectors vectors of outputs, held
+// in registers over a block of inputs. Tile shapes differ between processors and
+// numbers of rows; the chain of an output does not.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/kernels/packed_layer.cc"
+// Tiles are arrays of vectors, which vectors of unknown size cannot be in.
+#ifndef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#endif
+#include <hwy/foreach_target.h>  // NOLINT: must come before highway.h
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+
+#include "engine/kernels/packed_layer.h"
+
+#ifndef CHAINRULE_ENGINE_KERNELS_PACKED_LAYER_ONCE
+#define CHAINRULE_ENGINE_KERNELS_PACKED_LAYER_ONCE
+namespace chainrule::engine {
+
+// Two vectors of AVX-512, or four of AVX2; units are padded to it.
+inline constexpr size_t kPanelWidth = 32;
+inline size_t RoundUp(size_t units) {
+  return (units + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
+}
+
+// What a target's kernel is called with.
+struct Product {
+  const float* x;
+  size_t x_stride;
+  const float* panels;
+  float* z;
+  size_t z_stride;
+  size_t inputs;
+  size_t units;
+};
+
+}  // namespace chainrule::engine
+#endif  // CHAINRULE_ENGINE_KERNELS_PACKED_LAYER_ONCE
+
+HWY_BEFORE_NAMESPACE();
+namespace chainrule::engine::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::CappedTag<float, 16>;
+using Vector = hn::Vec<Floats>;
+constexpr size_t kLanes = hn::MaxLanes(Floats());
+// A tile's sums: of 32 registers, or of 16, what leaves room for weights and inputs.
+constexpr bool kManyRegisters = HWY_CAP_GE512 != 0 || HWY_TARGET == HWY_NEON;
+constexpr size_t kSums = kManyRegisters ? 24 : 12;
+// With AVX-512, 8 rows are faster than 10 or 12, and 16 sums are enough to keep two
+// units busy.
+constexpr size_t kMaxRows = kManyRegisters ? 8 : 6;
+constexpr size_t kBlock = static_cast<size_t>(kChainBlock);
+
+// Vectors side by side in a tile of so many rows: with few rows more, to have
+// enough chains under way and the weights streaming in.
+constexpr size_t TileVectors(size_t rows) {
+  return std::min<size_t>({8, std::bit_floor(kSums / rows)});
+}
+
+// Where the weights of unit `column` for input 0 are.
+HWY_INLINE const float* WeightsAt(const Product& product, size_t column) {
+  return product.panels + column / kPanelWidth * kPanelWidth * product.inputs +
+         column % kPanelWidth;
+}
+
+// z ← sums in the first block, z + sums after it, for columns below `units`.
+HWY_INLINE void StoreSums(Vector sums, bool first, size_t count, float* z) {
+  const Floats d;
+  if (count >= kLanes) {
+    hn::StoreU(first ? sums : hn::Add(hn::LoadU(d, z), sums), d, z);
+    return;
+  }
+  HWY_ALIGN float lanes[kLanes];
+  hn::Store(sums, d, lanes);
+  for (size_t i = 0; i < count; ++i) z[i] = first ? lanes[i] : z[i] + lanes[i];
+}
+
+// One tile over the inputs [begin, end), which is one block of the chain.
+template <size_t kRows, size_t kVectors>
+HWY_INLINE void TileBlock(const Product& product, size_t row, size_t column, size_t begin,
+                          size_t end) {
+  const Floats d;
+  const size_t stride = product.x_stride;
+  const float* HWY_RESTRICT x = product.x + row * stride;
+  const float* HWY_RESTRICT weights[kVectors];
+  for (size_t v = 0; v < kVectors; ++v) weights[v] = WeightsAt(product, column + v * kLanes);
+  Vector sums[kRows][kVectors];
+  for (size_t r = 0; r < kRows; ++r) {
+    for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d);
+  }
+  for (size_t k = begin; k < end; ++k) {
+    Vector w[kVectors];
+    for (size_t v = 0; v < kVectors; ++v) w[v] = hn::Load(d, weights[v] + k * kPanelWidth);
+    for (size_t r = 0; r < kRows; ++r) {
+      const Vector input = hn::Set(d, x[r * stride + k]);
+      for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(input, w[v], sums[r][v]);
+    }
+  }
+  for (size_t r = 0; r < kRows; ++r) {
+    for (size_t v = 0; v < kVectors; ++v) {
+      const size_t place = column + v * kLanes;
+      if (place >= product.units) break;
+      StoreSums(sums[r][v], begin == 0, product.units - place,
+                product.z + (row + r) * product.z_stride + place);
+    }
+  }
+}
+
+// Rows [begin, end), a multiple of kRows, of a tile's columns. The block's weights
+// stay in the cache for all of the rows.
+template <size_t kRows, size_t kVectors>
+void Columns(const Product& product, size_t begin, size_t end, size_t column) {
+  for (size_t k = 0; k < product.inputs; k += kBlock) {
+    const size_t k_end = std::min(product.inputs, k + kBlock);
+    for (size_t row = begin; row < end; row += kRows) {
+      TileBlock<kRows, kVectors>(product, row, column, k, k_end);
+    }
+  }
+}
+
+// All columns from `column` on; a tile of which half would be beyond the last unit
+// gives way to a narrower one.
+template <size_t kRows, size_t kVectors>
+void RowsFrom(const Product& product, size_t begin, size_t end, size_t column) {
+  constexpr size_t kWidth = kVectors * kLanes;
+  constexpr size_t kLeast = kVectors == 1 ? 0 : kWidth / 2;
+  const size_t padded = RoundUp(product.units);
+  for (; column + kLeast < product.units && column + kWidth <= padded; column += kWidth) {
+    Columns<kRows, kVectors>(product, begin, end, column);
+  }
+  if constexpr (kVectors > 1) RowsFrom<kRows, kVectors / 2>(product, begin, end, column);
+}
+
+template <size_t kRows>
+void Rows(const Product& product, size_t begin, size_t end) {
+  RowsFrom<kRows, TileVectors(kRows)>(product, begin, end, 0);
+}
+
+// The rows that are left when the largest tiles are done.
+template <size_t kRows>
+void LastRows(const Product& product, size_t begin, size_t end) {
+  if (end - begin == kRows) return Rows<kRows>(product, begin, end);
+  if constexpr (kRows > 1) LastRows<kRows - 1>(product, begin, end);
+}
+
+void MultiplyPacked(const Product& product, size_t rows) {
+  const size_t whole = rows / kMaxRows * kMaxRows;
+  if (whole > 0) Rows<kMaxRows>(product, 0, whole);
+  if (whole < rows) LastRows<kMaxRows - 1>(product, whole, rows);
+}
+
+bool Fuses() { return HWY_NATIVE_FMA != 0; }
+
+const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
+
+}  // namespace chainrule::engine::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace chainrule::engine {
+
+HWY_EXPORT(MultiplyPacked);
+HWY_EXPORT(Fuses);
+HWY_EXPORT(TargetName);
+
+PackedLayer::PackedLayer(ConstMatrixView weights)
+    : inputs_(weights.columns),
+      units_(weights.rows),
+      panels_(RoundUp(static_cast<size_t>(weights.rows)) * static_cast<size_t>(weights.columns)) {
+  for (int64_t unit = 0; unit < units_; ++unit) {
+    const auto column = static_cast<size_t>(unit);
+    float* place = panels_.data() + column / kPanelWidth * kPanelWidth * static_cast<size_t>(inputs_) +
+                   column % kPanelWidth;
+    for (const float weight : weights.row(unit)) {
+      *place = weight;
+      place += kPanelWidth;
+    }
+  }
+}
+
+void PackedLayer::Multiply(ConstMatrixView x, MatrixView z) const {
+  const Product product{.x = x.data,
+                        .x_stride = static_cast<size_t>(x.stride),
+                        .panels = panels_.data(),
+                        .z = z.data,
+                        .z_stride = static_cast<size_t>(z.stride),
+                        .inputs = static_cast<size_t>(inputs_),
+                        .units = static_cast<size_t>(units_)};
+  HWY_DYNAMIC_DISPATCH(MultiplyPacked)(product, static_cast<size_t>(x.rows));
+}
+
+void NaiveChainMultiply(ConstMatrixView weights, ConstMatrixView x, MatrixView z) {
+  const bool fused = FusesMultiplyAdd();
+  for (int64_t i = 0; i < z.rows; ++i) {
+    for (int64_t j = 0; j < z.columns; ++j) {
+      float total = 0.0F;
+      for (int64_t begin = 0; begin < x.columns; begin += kChainBlock) {
+        float sum = 0.0F;
+        for (int64_t k = begin; k < std::min(x.columns, begin + kChainBlock); ++k) {
+          sum = fused ? std::fma(x(i, k), weights(j, k), sum) : x(i, k) * weights(j, k) + sum;
+        }
+        total = begin == 0 ? sum : total + sum;
+      }
+      z(i, j) = total;
+    }
+  }
+}
+
+bool FusesMultiplyAdd() { return HWY_DYNAMIC_DISPATCH(Fuses)(); }
+
+const char* SimdTargetName() { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
+
+}  // namespace chainrule::engine
+#endif  // HWY_ONCE
