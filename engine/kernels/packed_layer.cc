@@ -9,6 +9,8 @@
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #endif
+#include "engine/kernels/packed_layer.h"
+
 #include <hwy/foreach_target.h>  // NOLINT: must come before highway.h
 #include <hwy/highway.h>
 
@@ -16,8 +18,6 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
-
-#include "engine/kernels/packed_layer.h"
 
 #ifndef CHAINRULE_ENGINE_KERNELS_PACKED_LAYER_ONCE
 #define CHAINRULE_ENGINE_KERNELS_PACKED_LAYER_ONCE
@@ -176,7 +176,8 @@ PackedLayer::PackedLayer(ConstMatrixView weights)
       panels_(RoundUp(static_cast<size_t>(weights.rows)) * static_cast<size_t>(weights.columns)) {
   for (int64_t unit = 0; unit < units_; ++unit) {
     const auto column = static_cast<size_t>(unit);
-    float* place = panels_.data() + column / kPanelWidth * kPanelWidth * static_cast<size_t>(inputs_) +
+    float* place = panels_.data() +
+                   column / kPanelWidth * kPanelWidth * static_cast<size_t>(inputs_) +
                    column % kPanelWidth;
     for (const float weight : weights.row(unit)) {
       *place = weight;

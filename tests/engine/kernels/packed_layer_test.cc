@@ -98,8 +98,7 @@ TEST_P(PackedLayerTest, IsTheProductThatTheDefinitionSays) {
   const Matrix weights = RandomMatrix(50, 700, 1);
   const Matrix x = RandomMatrix(19, 700, 2);
   Matrix expected(19, 50);
-  NaiveGemm(Transpose::kNo, Transpose::kYes, 1.0F, x.view(), weights.view(), 0.0F,
-            expected.view());
+  NaiveGemm(Transpose::kNo, Transpose::kYes, 1.0F, x.view(), weights.view(), 0.0F, expected.view());
   const Matrix z = Multiply(PackedLayer(weights.view()), x.view());
   for (int64_t i = 0; i < z.view().size(); ++i) {
     ASSERT_NEAR(z.data()[i], expected.data()[i], 700 * 0x1p-24);
@@ -133,9 +132,7 @@ TEST_P(PackedLayerTest, NoRowsAreNoWork) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, PackedLayerTest, testing::ValuesIn(Targets()),
-                         [](const auto& info) {
-                           return std::string(hwy::TargetName(info.param));
-                         });
+                         [](const auto& test) { return std::string(hwy::TargetName(test.param)); });
 
 TEST(PackedLayerTargetsTest, AllTargetsWithFusedMultiplyAddGiveTheSameBits) {
   const PackedLayer layer(RandomMatrix(70, 300, 1).view());
