@@ -74,22 +74,20 @@ int64_t Network::layer_inputs(int64_t layer) const {
 }
 
 ConstMatrixView Network::weights(std::span<const float> block, int64_t layer) const {
-  return {block.data() + places_[static_cast<size_t>(layer)].weights, layer_units(layer),
-          layer_inputs(layer)};
+  return {block.data() + weights_offset(layer), layer_units(layer), layer_inputs(layer)};
 }
 
 MatrixView Network::weights(std::span<float> block, int64_t layer) const {
-  return {block.data() + places_[static_cast<size_t>(layer)].weights, layer_units(layer),
-          layer_inputs(layer)};
+  return {block.data() + weights_offset(layer), layer_units(layer), layer_inputs(layer)};
 }
 
 std::span<const float> Network::bias(std::span<const float> block, int64_t layer) const {
-  return block.subspan(static_cast<size_t>(places_[static_cast<size_t>(layer)].bias),
+  return block.subspan(static_cast<size_t>(bias_offset(layer)),
                        static_cast<size_t>(layer_units(layer)));
 }
 
 std::span<float> Network::bias(std::span<float> block, int64_t layer) const {
-  return block.subspan(static_cast<size_t>(places_[static_cast<size_t>(layer)].bias),
+  return block.subspan(static_cast<size_t>(bias_offset(layer)),
                        static_cast<size_t>(layer_units(layer)));
 }
 

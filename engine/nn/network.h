@@ -33,6 +33,9 @@ class Network {
   // Floats in a block, gaps included.
   int64_t block_size() const { return block_size_; }
 
+  // Where in a block a layer's weights and its biases begin.
+  int64_t weights_offset(int64_t layer) const { return place(layer).weights; }
+  int64_t bias_offset(int64_t layer) const { return place(layer).bias; }
   ConstMatrixView weights(std::span<const float> block, int64_t layer) const;
   MatrixView weights(std::span<float> block, int64_t layer) const;
   std::span<const float> bias(std::span<const float> block, int64_t layer) const;
@@ -46,6 +49,8 @@ class Network {
     int64_t weights = 0;
     int64_t bias = 0;
   };
+  const Place& place(int64_t layer) const { return places_[static_cast<size_t>(layer)]; }
+
   NetworkSpec spec_;
   std::vector<Place> places_;
   int64_t parameter_count_ = 0;

@@ -49,8 +49,7 @@ int64_t Bytes(const ElementRows& elements, int64_t rows) {
 
 }  // namespace
 
-void ElementRows::CopyRow(int64_t row, std::span<float> destination) const {
-  const int64_t first = row * columns;
+void ElementRows::CopyElements(int64_t first, std::span<float> destination) const {
   switch (type) {
     case ElementType::kFloat32:
       std::memcpy(destination.data(), static_cast<const unsigned char*>(data) + first * 4,

@@ -25,7 +25,11 @@ struct ElementRows {
   int64_t columns = 0;
 
   // destination: [columns] ← row `row` as float32.
-  void CopyRow(int64_t row, std::span<float> destination) const;
+  void CopyRow(int64_t row, std::span<float> destination) const {
+    CopyElements(row * columns, destination);
+  }
+  // destination ← elements [first, first + destination.size()), counted by rows.
+  void CopyElements(int64_t first, std::span<float> destination) const;
 };
 
 struct ExampleChunk {

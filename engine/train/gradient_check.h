@@ -16,8 +16,8 @@ namespace chainrule::engine {
 struct CheckedParameter {
   int64_t layer = 0;
   bool bias = false;
-  int64_t row = 0;     // unit
-  int64_t column = 0;  // input; 0 for a bias
+  int64_t row = 0;                // unit
+  int64_t column = 0;             // input; 0 for a bias
   double gradient = 0;            // back-propagation, float32
   double central_difference = 0;  // (C(θ+h) − C(θ−h)) / 2h in float64
   double relative_error = 0;

@@ -18,7 +18,7 @@ struct ModelState {
   // StateArrays blocks, one after another; never null, of size 0 if there are none.
   std::shared_ptr<const AlignedBuffer> optimizer;
   std::shared_ptr<const Normalization> normalization;  // never null
-  int64_t step = 0;             // model_step
+  int64_t step = 0;                                    // model_step
   int64_t optimizer_steps = 0;  // steps since the optimizer's state was zero (ADAM's t)
 };
 

@@ -1,19 +1,345 @@
 #include "engine/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/core/check.h"
+#include "engine/core/error.h"
+#include "engine/nn/predictor.h"
+#include "engine/train/batch_gradient.h"
+#include "engine/train/batches.h"
+#include "engine/train/double_buffer.h"
+#include "engine/train/evaluation.h"
+#include "engine/train/fit_normalization.h"
+#include "engine/train/gradient_sync.h"
+#include "engine/train/optimizer.h"
+#include "engine/train/schedule.h"
+
 namespace chainrule::engine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// From which score on a sigmoid unit says yes in a validation.
+constexpr double kThreshold = 0.5;
+
+absl::Duration Since(Clock::time_point start) { return absl::FromChrono(Clock::now() - start); }
+
+absl::Status Diverged(absl::string_view what, int64_t step, int64_t steps_taken) {
+  ErrorDetail detail;
+  detail.reason = "DIVERGED";
+  detail.metadata = {{"model_step", absl::StrCat(step)},
+                     {"steps_taken", absl::StrCat(steps_taken)}};
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("training diverged: ", what, " is not finite; the model stays at step ", step),
+      detail);
+}
+
+TrainProgress ProgressFrom(int64_t step) {
+  TrainProgress progress;
+  progress.first_step = step;
+  return progress;
+}
+
+}  // namespace
+
 class Trainer::Impl {
  public:
-  ModelState state;
-  TrainProgress progress;
+  Impl(const Network& network, const Examples& examples, const Examples* validation,
+       TrainOptions options, ModelState state, const Executor& executor,
+       const Cancellation& cancellation, std::optional<TrainProgress> progress);
+
+  bool done() const { return done_; }
+  int64_t step() const { return step_; }
+  const TrainProgress& progress() const { return progress_; }
+
+  absl::Status Step();
+  void Interrupt();
+  ModelState Share();
+
+ private:
+  int64_t batches() const { return (training_rows() + batch_size_ - 1) / batch_size_; }
+  int64_t training_rows() const { return static_cast<int64_t>(rows_.training.size()); }
+  bool in_epoch() const { return progress_.batch < batches(); }
+  std::span<const int64_t> NextBatch() const;
+
+  void BeginCall();
+  void BeginEpoch();
+  absl::Status RunBatch();
+  absl::Status UpdateFrom(const BatchLoss& batch);
+  void Commit(const BatchLoss& batch);
+  absl::Status EndEpoch();
+  absl::Status Validate(EpochReport* report);
+  void WatchForBest(const EpochReport& report);
+  bool OutOfPatience() const;
+  bool OutOfTime() const;
+  void Finish(StopReason reason);
+  void RestoreBest();
+  absl::Status StopDiverged(absl::string_view what);
+
+  const Network& network_;
+  const Examples& examples_;
+  const Examples* const validation_;
+  const TrainOptions options_;
+  const Executor& executor_;
+  const Cancellation& cancellation_;
+  const Clock::time_point start_ = Clock::now();
+
+  // The model's state. `kept_normalization_` becomes `normalization_` with the first
+  // step, so that a call without one changes nothing.
+  DoubleBuffer parameters_;
+  DoubleBuffer optimizer_state_;
+  std::shared_ptr<const Normalization> kept_normalization_;
+  std::shared_ptr<const Normalization> normalization_;
+  int64_t step_;
+  int64_t optimizer_steps_;
+
+  TrainProgress progress_;
+  bool done_ = false;
+  RowSplit rows_;
+  int64_t batch_size_ = 0;
+  std::vector<int64_t> order_;  // of the epoch `order_epoch_`
+  int64_t order_epoch_ = -1;
+  Clock::time_point epoch_start_ = start_;
+  int64_t epoch_rows_ = 0;  // learned from since epoch_start_
+
+  LocalGradientSync sync_;
+  Optimizer optimizer_;
+  AlignedBuffer gradient_;
+  std::optional<BatchGradient> batch_gradient_;
 };
-Trainer::Trainer(const Network&, const Examples&, const Examples*, TrainOptions, ModelState state,
-                 const Executor&, const Cancellation&, std::optional<TrainProgress>)
-    : impl_(new Impl{std::move(state), {}}) {}
+
+Trainer::Impl::Impl(const Network& network, const Examples& examples, const Examples* validation,
+                    TrainOptions options, ModelState state, const Executor& executor,
+                    const Cancellation& cancellation, std::optional<TrainProgress> progress)
+    : network_(network),
+      examples_(examples),
+      validation_(validation),
+      options_(std::move(options)),
+      executor_(executor),
+      cancellation_(cancellation),
+      parameters_(std::move(state.parameters)),
+      optimizer_state_(std::move(state.optimizer)),
+      kept_normalization_(state.normalization),
+      normalization_(std::move(state.normalization)),
+      step_(state.step),
+      optimizer_steps_(state.optimizer_steps),
+      progress_(progress ? *std::move(progress) : ProgressFrom(step_)),
+      rows_(SplitRows(network.spec().seed, progress_.first_step, examples.rows(),
+                      options_.validation_fraction)),
+      optimizer_(network),
+      gradient_(static_cast<size_t>(network.block_size())) {
+  CHAINRULE_CHECK(training_rows() > 0);
+  batch_size_ =
+      options_.batch_size > 0 ? std::min(options_.batch_size, training_rows()) : training_rows();
+  done_ = progress_.epoch >= options_.epochs;
+}
+
+absl::Status Trainer::Impl::Step() {
+  CHAINRULE_CHECK(!done_);
+  if (absl::Status status = cancellation_.Check(); !status.ok()) return status;
+  if (!batch_gradient_) BeginCall();
+  if (order_epoch_ != progress_.epoch) BeginEpoch();
+  if (in_epoch()) {
+    if (absl::Status status = RunBatch(); !status.ok()) return status;
+  }
+  if (!in_epoch()) {
+    if (absl::Status status = EndEpoch(); !status.ok()) return status;
+  }
+  if (!done_ && OutOfTime()) Finish(StopReason::kTimeLimit);
+  return absl::OkStatus();
+}
+
+void Trainer::Impl::BeginCall() {
+  if (options_.fit_normalization && progress_.result.steps_taken == 0) {
+    normalization_ = std::make_shared<Normalization>(
+        FitNormalization(network_.spec(), examples_, rows_.training, executor_));
+  }
+  batch_gradient_.emplace(network_, examples_, *normalization_, batch_size_, executor_);
+}
+
+void Trainer::Impl::BeginEpoch() {
+  order_ = rows_.training;
+  // One step takes all rows: their order would change nothing but roundings.
+  if (!options_.keep_order && batches() > 1) {
+    Shuffle(network_.spec().seed, progress_.first_step + progress_.epoch, order_);
+  }
+  order_epoch_ = progress_.epoch;
+  epoch_start_ = Clock::now();
+  epoch_rows_ = 0;
+}
+
+std::span<const int64_t> Trainer::Impl::NextBatch() const {
+  const int64_t first = progress_.batch * batch_size_;
+  const int64_t count = std::min(batch_size_, training_rows() - first);
+  return std::span<const int64_t>(order_).subspan(static_cast<size_t>(first),
+                                                  static_cast<size_t>(count));
+}
+
+absl::Status Trainer::Impl::RunBatch() {
+  const BatchLoss batch =
+      batch_gradient_->Compute(NextBatch(), parameters_.current(), step_, gradient_.span());
+  if (!std::isfinite(batch.loss_sum + batch.penalty)) return StopDiverged("the loss");
+  if (absl::Status status = UpdateFrom(batch); !status.ok()) return status;
+  Commit(batch);
+  return absl::OkStatus();
+}
+
+// The next parameters and the next optimizer state, beside the current ones.
+absl::Status Trainer::Impl::UpdateFrom(const BatchLoss& batch) {
+  if (absl::Status status = sync_.Combine(batch.weight_sum, gradient_.span()); !status.ok()) {
+    return status;
+  }
+  const bool last = progress_.batch + 1 == batches();
+  double norm = 0;
+  // Without clipping a gradient that is not finite shows in the new parameters.
+  if (last || optimizer_.needs_norm()) {
+    norm = optimizer_.GradientNorm(executor_, gradient_.span());
+    if (!std::isfinite(norm)) return StopDiverged("the gradient");
+    progress_.gradient_norm = norm;
+  }
+  progress_.learning_rate =
+      options_.learning_rate.value_or(ScheduledLearningRate(network_.spec().optimizer, step_));
+  const bool finite =
+      optimizer_.Update(executor_, progress_.learning_rate, optimizer_steps_ + 1, norm,
+                        {.parameters = parameters_.current(),
+                         .gradient = gradient_.span(),
+                         .state = optimizer_state_.current(),
+                         .new_parameters = parameters_.next(),
+                         .new_state = optimizer_state_.next()});
+  return finite ? absl::OkStatus() : StopDiverged("a gradient or a new parameter");
+}
+
+void Trainer::Impl::Commit(const BatchLoss& batch) {
+  parameters_.Swap();
+  optimizer_state_.Swap();
+  kept_normalization_ = normalization_;
+  ++step_;
+  ++optimizer_steps_;
+  epoch_rows_ += static_cast<int64_t>(NextBatch().size());
+  progress_.loss_sum += batch.loss_sum;
+  progress_.weight_sum += batch.weight_sum;
+  ++progress_.batch;
+  ++progress_.result.steps_taken;
+  const BatchLoss epoch = {.loss_sum = progress_.loss_sum, .weight_sum = progress_.weight_sum};
+  progress_.result.loss = epoch.loss();
+}
+
+absl::Status Trainer::Impl::EndEpoch() {
+  EpochReport report;
+  report.epoch = progress_.epoch + 1;
+  report.loss = progress_.result.loss;
+  report.learning_rate = progress_.learning_rate;
+  report.gradient_norm = progress_.gradient_norm;
+  report.model_step = step_;
+  const double seconds = absl::ToDoubleSeconds(Since(epoch_start_));
+  if (seconds > 0) report.rows_per_second = static_cast<double>(epoch_rows_) / seconds;
+  if (absl::Status status = Validate(&report); !status.ok()) return status;
+  progress_.result.epochs.push_back(report);
+  ++progress_.epoch;
+  progress_.batch = 0;
+  progress_.loss_sum = 0;
+  progress_.weight_sum = 0;
+  WatchForBest(report);
+  if (progress_.epoch >= options_.epochs) {
+    Finish(StopReason::kCompleted);
+  } else if (OutOfPatience()) {
+    Finish(StopReason::kEarlyStopped);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::Impl::Validate(EpochReport* report) {
+  if (validation_ == nullptr && rows_.validation.empty()) return absl::OkStatus();
+  const Predictor predictor(network_, parameters_.current(), *normalization_);
+  absl::StatusOr<Evaluation> evaluation =
+      validation_ != nullptr ? Evaluate(network_, predictor, *normalization_, *validation_,
+                                        kThreshold, executor_, cancellation_)
+                             : EvaluateRows(network_, predictor, *normalization_, examples_,
+                                            rows_.validation, kThreshold, executor_, cancellation_);
+  if (!evaluation.ok()) return evaluation.status();
+  report->validation_loss = evaluation->loss;
+  report->validation_metrics = std::move(evaluation->metrics);
+  return absl::OkStatus();
+}
+
+void Trainer::Impl::WatchForBest(const EpochReport& report) {
+  if (!options_.early_stopping) return;
+  const double loss = report.validation_loss.value_or(report.loss);
+  const double bar = progress_.best_loss ? *progress_.best_loss - options_.early_stopping->min_delta
+                                         : std::numeric_limits<double>::infinity();
+  if (!(loss < bar)) {
+    ++progress_.epochs_since_best;
+    return;
+  }
+  progress_.best_loss = loss;
+  progress_.epochs_since_best = 0;
+  progress_.result.best_epoch = report.epoch;
+  if (options_.early_stopping->restore_best) progress_.best_state = Share();
+}
+
+bool Trainer::Impl::OutOfPatience() const {
+  return options_.early_stopping &&
+         progress_.epochs_since_best >= options_.early_stopping->patience;
+}
+
+bool Trainer::Impl::OutOfTime() const {
+  return options_.time_limit && Since(start_) >= *options_.time_limit;
+}
+
+void Trainer::Impl::Finish(StopReason reason) {
+  RestoreBest();
+  progress_.result.stop_reason = reason;
+  done_ = true;
+}
+
+void Trainer::Impl::Interrupt() {
+  RestoreBest();
+  done_ = true;
+}
+
+void Trainer::Impl::RestoreBest() {
+  const std::optional<ModelState>& best = progress_.best_state;
+  if (done_ || !best || best->step == step_) return;
+  parameters_.Reset(best->parameters);
+  optimizer_state_.Reset(best->optimizer);
+  optimizer_steps_ = best->optimizer_steps;
+  ++step_;
+}
+
+absl::Status Trainer::Impl::StopDiverged(absl::string_view what) {
+  done_ = true;
+  return Diverged(what, step_, progress_.result.steps_taken);
+}
+
+ModelState Trainer::Impl::Share() {
+  return {.parameters = parameters_.Share(),
+          .optimizer = optimizer_state_.Share(),
+          .normalization = kept_normalization_,
+          .step = step_,
+          .optimizer_steps = optimizer_steps_};
+}
+
+Trainer::Trainer(const Network& network, const Examples& examples, const Examples* validation,
+                 TrainOptions options, ModelState state, const Executor& executor,
+                 const Cancellation& cancellation, std::optional<TrainProgress> progress)
+    : impl_(std::make_unique<Impl>(network, examples, validation, std::move(options),
+                                   std::move(state), executor, cancellation, std::move(progress))) {
+}
+
 Trainer::~Trainer() = default;
-bool Trainer::done() const { return true; }
-absl::Status Trainer::Step() { return absl::UnimplementedError("Step"); }
-void Trainer::Interrupt() {}
-ModelState Trainer::Share() { return impl_->state; }
-int64_t Trainer::step() const { return impl_->state.step; }
-const TrainResult& Trainer::result() const { return impl_->progress.result; }
-const TrainProgress& Trainer::progress() const { return impl_->progress; }
+
+bool Trainer::done() const { return impl_->done(); }
+absl::Status Trainer::Step() { return impl_->Step(); }
+void Trainer::Interrupt() { impl_->Interrupt(); }
+ModelState Trainer::Share() { return impl_->Share(); }
+int64_t Trainer::step() const { return impl_->step(); }
+const TrainResult& Trainer::result() const { return impl_->progress().result; }
+const TrainProgress& Trainer::progress() const { return impl_->progress(); }
+
 }  // namespace chainrule::engine

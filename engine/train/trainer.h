@@ -35,6 +35,7 @@ struct TrainOptions {
   bool keep_order = false;
   std::optional<double> learning_rate;  // instead of the schedule's, for this call
   bool fit_normalization = false;       // requires step 0
+  // Of the call, from the trainer's creation: stops after the first step that ends later.
   std::optional<absl::Duration> time_limit;
   double validation_fraction = 0;  // [0, 1); split off by seed; not with validation rows
   std::optional<EarlyStopping> early_stopping;  // watches validation loss, else training loss
@@ -47,18 +48,18 @@ struct EpochReport {
   double loss = 0;    // weighted mean, each batch measured before its step
   std::optional<double> validation_loss;
   std::optional<Metrics> validation_metrics;
-  double learning_rate = 0;   // of the epoch's last step
-  double gradient_norm = 0;   // of the epoch's last step, before clipping
+  double learning_rate = 0;  // of the epoch's last step
+  double gradient_norm = 0;  // of the epoch's last step, before clipping
   double rows_per_second = 0;
   int64_t model_step = 0;
 };
 
 struct TrainResult {
-  double loss = 0;
-  std::vector<EpochReport> epochs;
+  double loss = 0;                    // of the last epoch, of which so far if it was cut short
+  std::vector<EpochReport> epochs;    // of whole epochs
   std::optional<int64_t> best_epoch;  // with early stopping
   StopReason stop_reason = StopReason::kCompleted;
-  int64_t steps_taken = 0;
+  int64_t steps_taken = 0;  // of the optimizer; putting the best state back is none
 };
 
 // How far a call has come, for one that was interrupted and is repeated.
@@ -68,7 +69,9 @@ struct TrainProgress {
   int64_t batch = 0;       // mini-batches done of the next one
   double loss_sum = 0;     // Σ w·loss of that epoch so far
   double weight_sum = 0;
-  TrainResult result;      // reports so far
+  double learning_rate = 0;  // of its last step
+  double gradient_norm = 0;  // the same, known at the epoch's end
+  TrainResult result;        // reports so far
   std::optional<double> best_loss;
   std::optional<ModelState> best_state;
   int64_t epochs_since_best = 0;
@@ -77,7 +80,9 @@ struct TrainProgress {
 class Trainer {
  public:
   // `network`, `examples`, `validation` (may be null), `executor` and
-  // `cancellation` are borrowed. Options and widths were checked by the caller.
+  // `cancellation` are borrowed. Options and widths were checked by the caller; there
+  // is at least one row. A mini-batch whose rows all weigh 0 is a step like any other,
+  // on a gradient that holds the penalties alone.
   // `progress`: of the interrupted call that this one repeats, if it does.
   Trainer(const Network& network, const Examples& examples, const Examples* validation,
           TrainOptions options, ModelState state, const Executor& executor,

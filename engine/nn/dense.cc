@@ -1,0 +1,77 @@
+#include "engine/nn/dense.h"
+
+#include <algorithm>
+
+#include "engine/kernels/reduce.h"
+#include "engine/nn/row_blocks.h"
+
+namespace chainrule::engine {
+namespace {
+
+// Columns of a share of ColumnSums: four cache lines of each row at least, so that
+// no line is read by two cores.
+constexpr int64_t kColumnsOfAShare = 64;
+
+MatrixView Part(MatrixView matrix, const Tile& tile) {
+  return matrix.Block(tile.row, tile.column, tile.rows, tile.columns);
+}
+
+std::span<const float> Part(std::span<const float> bias, const Tile& tile) {
+  return bias.subspan(static_cast<size_t>(tile.column), static_cast<size_t>(tile.columns));
+}
+
+// db ← scale·Σ_rows dz + keep·db, the columns shared out.
+void SumBias(const Executor& executor, ConstMatrixView dz, const DenseGradient& gradient) {
+  const int64_t share =
+      std::max(kColumnsOfAShare, kRowBlockElements / std::max<int64_t>(1, dz.rows));
+  if (dz.columns <= share) return ColumnSums(gradient.scale, dz, gradient.keep, gradient.db);
+  executor.ParallelFor((dz.columns + share - 1) / share, [&](int64_t index) {
+    const int64_t first = index * share;
+    const int64_t count = std::min(share, dz.columns - first);
+    ColumnSums(gradient.scale, dz.Block(0, first, dz.rows, count), gradient.keep,
+               gradient.db.subspan(static_cast<size_t>(first), static_cast<size_t>(count)));
+  });
+}
+
+}  // namespace
+
+// Z = X·Wᵀ + b, A = f(Z).
+void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, MatrixView a,
+                    Epilogue then) const {
+  if (activation_.kind != Activation::kSoftmax) {
+    ParallelGemm(executor, Transpose::kNo, Transpose::kYes, 1.0F, x, weights_, 0.0F, z,
+                 [&](const Tile& tile) {
+                   AddBiasActivate(activation_, Part(bias_, tile), Part(z, tile), Part(a, tile));
+                   then(tile);
+                 });
+    return;
+  }
+  // A softmax needs whole rows, which a tile may not hold.
+  ParallelGemm(executor, Transpose::kNo, Transpose::kYes, 1.0F, x, weights_, 0.0F, z);
+  ForRowBlocks(executor, z.rows, z.columns, [&](int64_t first, int64_t count) {
+    AddBiasActivate(activation_, bias_, z.Rows(first, count), a.Rows(first, count));
+    then({.row = first, .column = 0, .rows = count, .columns = z.columns});
+  });
+}
+
+// Z = X·Wᵀ + b  ⇒  dW = dZᵀ·X,  db = Σ_rows dZ.
+void Dense::BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
+                               const DenseGradient& gradient) {
+  if (gradient.dw.data != nullptr) {
+    ParallelGemm(executor, Transpose::kYes, Transpose::kNo, gradient.scale, dz, x, gradient.keep,
+                 gradient.dw);
+  }
+  if (!gradient.db.empty()) SumBias(executor, dz, gradient);
+}
+
+// Z = X·Wᵀ + b  ⇒  dX = dZ·W.
+void Dense::BackwardInputs(const Executor& executor, ConstMatrixView dz, MatrixView dx,
+                           Epilogue then) const {
+  ParallelGemm(executor, Transpose::kNo, Transpose::kNo, 1.0F, dz, weights_, 0.0F, dx, then);
+}
+
+void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, MatrixView a) const {
+  Forward(executor, x, z, a, [](const Tile&) {});
+}
+
+}  // namespace chainrule::engine

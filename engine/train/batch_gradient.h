@@ -1,0 +1,65 @@
+// BatchGradient: loss and parameter gradient of a mini-batch, over blocks of at most
+// 4,096 rows that accumulate in order.
+// Single-threaded (it has a workspace); the products use the executor.
+#ifndef CHAINRULE_ENGINE_TRAIN_BATCH_GRADIENT_H_
+#define CHAINRULE_ENGINE_TRAIN_BATCH_GRADIENT_H_
+
+#include <cstdint>
+#include <span>
+
+#include "engine/core/executor.h"
+#include "engine/nn/chain.h"
+#include "engine/nn/network.h"
+#include "engine/nn/workspace.h"
+#include "engine/train/batch_reader.h"
+#include "engine/train/examples.h"
+
+namespace chainrule::engine {
+
+// Sums over the batch, so that batches add up to an epoch.
+struct BatchLoss {
+  double loss_sum = 0;    // Σ wᵢ·lossᵢ
+  double weight_sum = 0;  // Σ wᵢ
+  double penalty = 0;
+
+  // Σ wᵢ·lossᵢ / Σ wᵢ. A batch whose rows all weigh 0 has the loss 0.
+  double loss() const { return weight_sum > 0 ? loss_sum / weight_sum : loss_sum; }
+};
+
+class BatchGradient {
+ public:
+  // All are borrowed but the normalisation, which is read here. `batch_rows`: the
+  // most rows that a batch will have; the workspace is made here.
+  BatchGradient(const Network& network, const Examples& examples,
+                const Normalization& normalization, int64_t batch_rows, const Executor& executor);
+
+  // gradient ← ∂(loss + penalty)/∂θ of the examples `rows`, a block laid out as the
+  // parameters, with the dropout of the step that starts at `step`. Where the rows'
+  // weights sum to 0 the loss's part is 0 and the penalties' part remains. Allocates
+  // nothing.
+  BatchLoss Compute(std::span<const int64_t> rows, std::span<const float> parameters, int64_t step,
+                    std::span<float> gradient);
+
+ private:
+  double AddBlock(std::span<const int64_t> rows, std::span<const float> parameters,
+                  const ChainDropout* dropout, float scale, float keep, std::span<float> gradient);
+  double AddPenalties(std::span<const float> parameters, std::span<float> gradient) const;
+
+  const Network& network_;
+  const Examples& examples_;
+  const Executor& executor_;
+  const Chain chain_;
+  const BatchReader reader_;
+  const bool drops_;
+  Workspace workspace_;
+};
+
+// Whether a layer of the network drops activations while training.
+bool HasDropout(const NetworkSpec& spec);
+
+// Σ wᵢ·lossᵢ, in the order of the rows.
+double WeightedSum(std::span<const double> losses, std::span<const float> weights);
+
+}  // namespace chainrule::engine
+
+#endif  // CHAINRULE_ENGINE_TRAIN_BATCH_GRADIENT_H_

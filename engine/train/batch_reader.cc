@@ -1,0 +1,41 @@
+#include "engine/train/batch_reader.h"
+
+#include "engine/nn/row_blocks.h"
+
+namespace chainrule::engine {
+
+BatchReader::BatchReader(const Examples& examples, const Normalization& normalization)
+    : examples_(examples),
+      inputs_(Prepare(normalization.inputs)),
+      targets_(Prepare(normalization.targets)) {}
+
+BatchReader::Columns BatchReader::Prepare(const Standardizer& standardizer) {
+  Columns columns = {.mean = standardizer.mean, .inverse_scale = standardizer.scale};
+  for (float& scale : columns.inverse_scale) scale = 1.0F / scale;
+  return columns;
+}
+
+void BatchReader::Standardize(const Columns& columns, std::span<float> row) {
+  if (columns.mean.empty()) return;
+  float* const value = row.data();
+  const float* const mean = columns.mean.data();
+  const float* const inverse_scale = columns.inverse_scale.data();
+  for (size_t j = 0; j < row.size(); ++j) value[j] = (value[j] - mean[j]) * inverse_scale[j];
+}
+
+void BatchReader::Read(const Executor& executor, std::span<const int64_t> rows, MatrixView inputs,
+                       MatrixView targets, std::span<float> weights) const {
+  const auto count = static_cast<int64_t>(rows.size());
+  ForRowBlocks(executor, count, inputs.columns, [&](int64_t first, int64_t block) {
+    for (int64_t i = first; i < first + block; ++i) {
+      const auto row = static_cast<size_t>(i);
+      examples_.CopyInputs(rows[row], inputs.row(i));
+      Standardize(inputs_, inputs.row(i));
+      examples_.CopyTargets(rows[row], targets.row(i));
+      Standardize(targets_, targets.row(i));
+      weights[row] = examples_.Weight(rows[row]);
+    }
+  });
+}
+
+}  // namespace chainrule::engine

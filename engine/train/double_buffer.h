@@ -1,0 +1,41 @@
+// DoubleBuffer: a block of floats of which one is current and the next is written
+// out of place.  What was shared never changes: its place is taken by a new buffer.
+// Single-threaded.
+#ifndef CHAINRULE_ENGINE_TRAIN_DOUBLE_BUFFER_H_
+#define CHAINRULE_ENGINE_TRAIN_DOUBLE_BUFFER_H_
+
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "engine/core/aligned_buffer.h"
+
+namespace chainrule::engine {
+
+class DoubleBuffer {
+ public:
+  explicit DoubleBuffer(std::shared_ptr<const AlignedBuffer> current)
+      : current_(std::move(current)) {}
+
+  std::span<const float> current() const { return current_->span(); }
+
+  // As many floats as current() has, to be written whole but for what is zero in every
+  // block. Allocates only if there is none: at first, and after Share.
+  std::span<float> next();
+  // What next() gave becomes current; what was current, if it was not shared, next.
+  void Swap();
+
+  // The current block, immutable from now on.
+  std::shared_ptr<const AlignedBuffer> Share();
+  // Another one in its place.
+  void Reset(std::shared_ptr<const AlignedBuffer> current);
+
+ private:
+  std::shared_ptr<const AlignedBuffer> current_;
+  std::shared_ptr<AlignedBuffer> owned_;  // what current_ is, while nobody else has it
+  std::shared_ptr<AlignedBuffer> next_;
+};
+
+}  // namespace chainrule::engine
+
+#endif  // CHAINRULE_ENGINE_TRAIN_DOUBLE_BUFFER_H_
