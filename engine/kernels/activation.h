@@ -20,13 +20,20 @@
 namespace chainrule::engine {
 
 enum class Activation : uint8_t {
-  kSigmoid, kTanh, kRelu, kLeakyRelu, kGelu, kSoftplus, kIdentity, kSoftmax,
+  kSigmoid,
+  kTanh,
+  kRelu,
+  kLeakyRelu,
+  kGelu,
+  kSoftplus,
+  kIdentity,
+  kSoftmax,
 };
 
 // An activation and what it takes.
 struct ActivationFunction {
   Activation kind = Activation::kSigmoid;
-  float slope = 0.01F;  // LEAKY_RELU's, for z ≤ 0
+  float slope = 0.01F;  // LEAKY_RELU's, for z ≤ 0; not negative
 };
 
 // Whether MultiplyByDerivative reads z; the others are functions of a.

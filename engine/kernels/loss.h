@@ -18,7 +18,10 @@
 namespace chainrule::engine {
 
 enum class Loss : uint8_t {
-  kBinaryCrossEntropy, kCategoricalCrossEntropy, kMeanSquaredError, kHuber,
+  kBinaryCrossEntropy,
+  kCategoricalCrossEntropy,
+  kMeanSquaredError,
+  kHuber,
 };
 
 struct LossFunction {
@@ -34,8 +37,8 @@ bool GradientIsByZ(Loss loss);
 // (GradientIsByZ) or by a.  No weight, no 1/m.  All matrices [rows × outputs];
 // `gradient` may be empty (data null): then only the losses are computed.
 // A row's results do not depend on the other rows.
-void LossAndGradient(LossFunction function, ConstMatrixView z, ConstMatrixView a,
-                     ConstMatrixView y, std::span<double> row_loss, MatrixView gradient);
+void LossAndGradient(LossFunction function, ConstMatrixView z, ConstMatrixView a, ConstMatrixView y,
+                     std::span<double> row_loss, MatrixView gradient);
 
 }  // namespace chainrule::engine
 

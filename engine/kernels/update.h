@@ -6,7 +6,8 @@
 //   ADAM     m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;
 //            w ← w − η·(m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε)
 //   ADAMW    w ← w − η·λ·w first, then as ADAM
-//   RMSPROP  v ← ρ·v + (1−ρ)g²;  w ← w − η·g/(√v + ε)   (with μ: through a buffer)
+//   RMSPROP  v ← ρ·v + (1−ρ)g²;  w ← w − η·g/(√v + ε)
+//            (with μ: b ← μ·b + g/(√v + ε);  w ← w − η·b)
 //   ADAGRAD  v ← v + g²;         w ← w − η·g/(√v + ε)
 // Thread-safe: functions of their arguments.
 #ifndef CHAINRULE_ENGINE_KERNELS_UPDATE_H_
@@ -26,15 +27,16 @@ struct UpdateRule {
   float learning_rate = 0.1F;  // η of this step
   float momentum = 0.0F;       // μ: SGD, RMSPROP
   bool nesterov = false;
-  float beta1 = 0.9F;
-  float beta2 = 0.999F;
+  // In double, because 1 − 0.999F is 1.3e-5 off 0.001.
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double rho = 0.99;
   float epsilon = 1e-8F;
-  float rho = 0.99F;
   // 1/(1−β₁ᵗ) and 1/(1−β₂ᵗ), computed in double by the caller.
   float bias_correction1 = 1.0F;
   float bias_correction2 = 1.0F;
-  // Weight decay λ, on weights and not on biases. ADAMW: decoupled, w −= η·λ·w.
-  // All others: decoupled in the same way, so that one word has one meaning.
+  // Weight decay λ, on weights and not on biases. Decoupled, as ADAMW's, whatever
+  // the kind: w ← w − η·λ·w before the step, so that one word has one meaning.
   float weight_decay = 0.0F;
   // The gradient is multiplied by gradient_scale (global norm), then each element
   // is clamped to ±clip_value.
@@ -52,10 +54,11 @@ struct UpdateState {
   std::span<float> out[2];
 };
 
-// Writes new_parameters and state.out. Returns whether every new parameter is
+// Writes new_parameters and state.out. Returns whether every number written is
 // finite; if not, the outputs are complete but worthless, the inputs untouched.
 // `decay`: whether weight_decay acts on this run (false for biases).
-// All spans have one length; an output may be its input.
+// All spans have one length; an output may be its input. An element's results depend
+// on its own numbers alone, so a block may be updated in pieces of any size.
 bool UpdateParameters(const UpdateRule& rule, bool decay, std::span<const float> parameters,
                       std::span<const float> gradient, UpdateState state,
                       std::span<float> new_parameters);
