@@ -95,8 +95,11 @@ Case DerivativeCase(const std::string& name, Activation kind, double absolute_bo
 
 std::vector<Case> Cases() {
   return {
-      {"exp", [](float* x) { HWY_DYNAMIC_DISPATCH(Exponentials)
-                             (x, static_cast<size_t>(kBlock)); },
+      {"exp",
+       [](float* x) {
+         HWY_DYNAMIC_DISPATCH(Exponentials)
+         (x, static_cast<size_t>(kBlock));
+       },
        [](double x) { return std::exp(x); }, 4, 0},
       ActivationCase("sigmoid", Activation::kSigmoid, 4),
       ActivationCase("tanh", Activation::kTanh, 4),
