@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Runs the benchmarks, one after another. run.sh BINARIES [ARGS]; see pairs.h for the
+# arguments.
+set -euo pipefail
+binaries=$1
+shift
+for program in engine-bench; do
+  printf '\n== %s\n' "$program"
+  "$binaries/$program" "$@"
+done
