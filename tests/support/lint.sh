@@ -47,7 +47,7 @@ check_proto() {
 
 # Lock annotations come with it: the compiler's own warnings are clang-tidy checks too.
 check_tidy() {
-  cmake --build "$build" --target chainrule_proto >/dev/null || return 1
+  cmake --build "$build" --target chainrule_proto || return 1
   tests/support/tidy.py "$build"
 }
 
