@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "engine/core/check.h"
 #include "engine/core/mutex.h"
 #include "server/compute/batch.h"
 #include "server/models/errors.h"
@@ -14,11 +13,21 @@ namespace chainrule::server {
 
 using engine::MutexLock;
 
+namespace {
+
+void Refuse(Batch* batch) {
+  const auto snapshot = batch->front().call.model->snapshot();
+  for (QueuedPredict& predict : *batch) predict.done(Stopping(), *snapshot);
+}
+
+}  // namespace
+
 class Batcher::Impl {
  public:
   Impl(const Options& options, const engine::Executor* executor);
   ~Impl();
   void Predict(PredictCall call);
+  void Stop();
 
  private:
   void Loop();
@@ -41,12 +50,16 @@ Batcher::Impl::Impl(const Options& options, const engine::Executor* executor)
 }
 
 Batcher::Impl::~Impl() {
+  Stop();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Batcher::Impl::Stop() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
   }
   changed_.NotifyAll();
-  for (std::thread& thread : threads_) thread.join();
 }
 
 void Batcher::Impl::Predict(PredictCall call) {
@@ -55,9 +68,9 @@ void Batcher::Impl::Predict(PredictCall call) {
   one.emplace_back(std::move(call));
   {
     MutexLock lock(&mutex_);
-    CHAINRULE_CHECK(!stopping_);
-    queue_.splice(queue_.end(), one);
+    if (!stopping_) queue_.splice(queue_.end(), one);
   }
+  if (!one.empty()) return Refuse(&one);
   changed_.NotifyOne();
 }
 
@@ -73,12 +86,11 @@ void Batcher::Impl::Loop() {
       batch = TakeBatch();
       stopping = stopping_;
     }
-    if (!stopping) {
+    if (stopping) {
+      Refuse(&batch);
+    } else {
       runner.Run(&batch);
-      continue;
     }
-    const auto snapshot = batch.front().call.model->snapshot();
-    for (QueuedPredict& predict : batch) predict.done(Stopping(), *snapshot);
   }
 }
 
@@ -103,5 +115,7 @@ Batcher::Batcher(const Options& options, const engine::Executor* executor)
 Batcher::~Batcher() = default;
 
 void Batcher::Predict(PredictCall call) { impl_->Predict(std::move(call)); }
+
+void Batcher::Stop() { impl_->Stop(); }
 
 }  // namespace chainrule::server

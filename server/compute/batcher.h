@@ -2,8 +2,9 @@
 // wait: a call that comes while a worker is free runs at once; those that come while
 // all are busy are gathered, by model, and run together. The snapshot is taken when a
 // batch is formed.
-// Thread-safe. Every call's `done` is called exactly once, on a worker's thread, also
-// when it was cancelled or its deadline passed while it waited.
+// Thread-safe. Every call's `done` is called exactly once, on a worker's thread (on the
+// caller's if it is refused at once), also when it was cancelled or its deadline passed
+// while it waited.
 #ifndef CHAINRULE_SERVER_COMPUTE_BATCHER_H_
 #define CHAINRULE_SERVER_COMPUTE_BATCHER_H_
 
@@ -44,11 +45,13 @@ class Batcher {
   };
   // `executor` (high priority) outlives the batcher.
   Batcher(const Options& options, const engine::Executor* executor);
-  // Finishes what waits with UNAVAILABLE.
+  // Stops, and waits for the workers.
   ~Batcher();
 
-  // Requires inputs as wide as the model's. Not once the batcher is being destroyed.
+  // Requires inputs as wide as the model's.
   void Predict(PredictCall call);
+  // What waits, and what comes from now on, is answered UNAVAILABLE, STOPPING.
+  void Stop();
 
  private:
   class Impl;

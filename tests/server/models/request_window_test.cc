@@ -1,0 +1,99 @@
+#include "server/models/request_window.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "tests/server/models/test_models.h"
+
+namespace chainrule::server {
+namespace {
+
+constexpr ContentDigest kContent = {1, 2};
+constexpr ContentDigest kOther = {1, 3};
+const absl::Time kNow = absl::FromUnixSeconds(1'700'000'000);
+
+// A time-ordered id.
+std::string MadeAt(absl::Time time) {
+  const auto milliseconds = static_cast<uint64_t>(absl::ToUnixMillis(time));
+  return absl::StrFormat("%08x-%04x-7abc-8def-0123456789ab", milliseconds >> 16,
+                         milliseconds & 0xffffU);
+}
+
+TEST(RequestWindowTest, UnseenIdHasNoOutcome) {
+  RequestWindow<int> window(10, absl::Hours(1));
+  const auto found = window.Find("a", kContent, kNow);
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(*found, nullptr);
+}
+
+TEST(RequestWindowTest, RepeatFindsTheStoredOutcome) {
+  RequestWindow<int> window(10, absl::Hours(1));
+  window.Store("a", kContent, 5, kNow);
+  const auto found = window.Find("a", kContent, kNow);
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(**found, 5);
+}
+
+TEST(RequestWindowTest, LaterOutcomeTakesTheFirstOnesPlace) {
+  RequestWindow<int> window(10, absl::Hours(1));
+  window.Store("a", kContent, 5, kNow);
+  window.Store("a", kContent, 6, kNow);
+  EXPECT_EQ(**window.Find("a", kContent, kNow), 6);
+  EXPECT_EQ(window.size(), 1);
+}
+
+TEST(RequestWindowTest, OtherContentIsRefused) {
+  RequestWindow<int> window(10, absl::Hours(1));
+  window.Store("a", kContent, 5, kNow);
+  const absl::Status status = window.Find("a", kOther, kNow).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(Reason(status), "REQUEST_ID_REUSED");
+  EXPECT_EQ(Metadata(status, "request_id"), "a");
+}
+
+TEST(RequestWindowTest, OldestIsForgottenBeyondTheCount) {
+  RequestWindow<int> window(2, absl::Hours(1));
+  for (const char* id : {"a", "b", "c"}) window.Store(id, kContent, 1, kNow);
+  EXPECT_EQ(*window.Find("a", kContent, kNow), nullptr);
+  EXPECT_NE(*window.Find("b", kContent, kNow), nullptr);
+  EXPECT_NE(*window.Find("c", kContent, kNow), nullptr);
+}
+
+TEST(RequestWindowTest, IsForgottenBeyondTheAgeOfItsLastOutcome) {
+  RequestWindow<int> window(10, absl::Hours(1));
+  window.Store("a", kContent, 1, kNow);
+  window.Store("b", kContent, 1, kNow);
+  window.Store("a", kContent, 2, kNow + absl::Minutes(30));
+  const absl::Time later = kNow + absl::Minutes(80);
+  EXPECT_NE(*window.Find("a", kContent, later), nullptr);
+  EXPECT_EQ(*window.Find("b", kContent, later), nullptr);
+}
+
+TEST(RequestWindowTest, TimeOrderedIdFromBeforeTheWindowIsRefused) {
+  RequestWindow<int> window(1, absl::Hours(1));
+  const std::string old = MadeAt(kNow - absl::Seconds(1));
+  window.Store(old, kContent, 1, kNow);
+  window.Store("next", kContent, 1, kNow + absl::Seconds(1));
+  const absl::Status status = window.Find(old, kContent, kNow + absl::Seconds(2)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Reason(status), "REQUEST_ID_EXPIRED");
+  EXPECT_EQ(Metadata(status, "request_id"), old);
+}
+
+TEST(RequestWindowTest, TimeOrderedIdMadeSinceThenIsTaken) {
+  RequestWindow<int> window(1, absl::Hours(1));
+  for (const char* id : {"a", "b"}) window.Store(id, kContent, 1, kNow);
+  EXPECT_TRUE(window.Find(MadeAt(kNow + absl::Seconds(1)), kContent, kNow).ok());
+}
+
+TEST(RequestWindowTest, TimeOrderedIdOfAnyAgeIsTakenWhileNothingWasForgotten) {
+  RequestWindow<int> window(10, absl::Hours(1));
+  window.Store("a", kContent, 1, kNow);
+  EXPECT_TRUE(window.Find(MadeAt(kNow - absl::Hours(48)), kContent, kNow).ok());
+}
+
+}  // namespace
+}  // namespace chainrule::server
