@@ -32,8 +32,8 @@ int64_t ClassCount(const engine::NetworkSpec& spec);
 
 // What UpdateModel changes; what is unset stays.
 struct ModelUpdate {
-  std::optional<std::map<std::string, std::string>> labels;
-  std::optional<double> learning_rate;
+  std::optional<std::map<std::string, std::string>> labels = std::nullopt;
+  std::optional<double> learning_rate = std::nullopt;
 };
 
 // A model as GetModel shows it, taken at one moment.

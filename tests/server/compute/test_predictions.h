@@ -67,8 +67,8 @@ inline std::vector<float> TestInputs(int64_t rows, int64_t columns, int variant 
 // One call and what became of it.
 class Prediction {
  public:
-  Prediction(std::string name, std::vector<float> inputs, History* history = nullptr)
-      : inputs(std::move(inputs)), name_(std::move(name)), history_(history) {}
+  Prediction(std::string name, std::vector<float> rows, History* history = nullptr)
+      : inputs(std::move(rows)), name_(std::move(name)), history_(history) {}
 
   // As floats, unless the caller changes it.
   PredictCall Call(std::shared_ptr<Model> model) {

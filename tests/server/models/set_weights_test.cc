@@ -20,7 +20,7 @@ class SetWeightsTest : public ::testing::Test {
     call.write.cancellation = std::make_shared<engine::Cancellation>();
     call.read = [this] {
       SetWeightsInput input;
-      input.layers.push_back({.index = 1, .biases = {biases_.data(), 1, kOutputs}});
+      input.layers.push_back({1, {}, {biases_.data(), 1, kOutputs}});
       input.digest = {1, 1};
       return input;
     };

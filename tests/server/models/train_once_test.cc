@@ -21,13 +21,13 @@ class TrainOnceTest : public ::testing::Test {
     return answer->Get();
   }
   // Runs a call for `steps` mini-batches and then cancels it.
-  absl::Status Interrupt(TrainCall call, Answer<TrainReply>* answer, int64_t steps) {
+  void Interrupt(TrainCall call, Answer<TrainReply>* answer, int64_t steps) {
     const auto cancellation = call.write.cancellation;
     model_->Train(std::move(call));
     for (int64_t i = 0; i < steps; ++i) scheduler_.RunOne();
     cancellation->Cancel();
     scheduler_.RunAll();
-    return answer->status();
+    EXPECT_EQ(answer->status().code(), absl::StatusCode::kCancelled);
   }
 
   ManualScheduler scheduler_;
@@ -90,7 +90,11 @@ TEST_F(TrainOnceTest, SameIdInAnotherRpcIsRefused) {
   SetWeightsCall call;
   call.write.request_id = kId;
   call.write.cancellation = std::make_shared<engine::Cancellation>();
-  call.read = [] { return SetWeightsInput{.digest = TestRows(10).digest}; };
+  call.read = [] {
+    SetWeightsInput input;
+    input.digest = TestRows(10).digest;
+    return input;
+  };
   call.done = second.Done();
   model_->SetWeights(std::move(call));
   scheduler_.RunAll();
@@ -124,8 +128,7 @@ TEST_F(TrainOnceTest, InterruptedCallsRepeatEndsInTheBitsOfAnUndisturbedOne) {
   for (int64_t steps = 0; steps < 12; ++steps) {
     model_ = MakeModel(&scheduler_);
     Answer<TrainReply> interrupted, repeat;
-    const absl::Status status = Interrupt(TestCall(4, &interrupted, kId), &interrupted, steps);
-    ASSERT_EQ(status.code(), absl::StatusCode::kCancelled);
+    Interrupt(TestCall(4, &interrupted, kId), &interrupted, steps);
     ASSERT_EQ(model_->Describe().step, steps);
     const absl::StatusOr<TrainReply> reply = Train(TestCall(4, &repeat, kId), &repeat);
     ASSERT_TRUE(reply.ok()) << reply.status();
