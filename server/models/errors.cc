@@ -82,14 +82,6 @@ absl::Status AlreadyTrained(absl::string_view id, int64_t model_step) {
                    detail);
 }
 
-absl::Status Diverged(absl::string_view what, int64_t model_step, int64_t steps_taken) {
-  ErrorDetail detail = OfReason("DIVERGED");
-  detail.metadata = {{"model_step", absl::StrCat(model_step)},
-                     {"steps_taken", absl::StrCat(steps_taken)}};
-  return MakeError(absl::StatusCode::kFailedPrecondition,
-                   absl::StrCat(what, "; the model stays at step ", model_step), detail);
-}
-
 absl::Status Stopping() {
   return MakeError(absl::StatusCode::kUnavailable, "the server is stopping", OfReason("STOPPING"));
 }

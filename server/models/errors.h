@@ -20,8 +20,6 @@ absl::Status ModelDeleted(absl::string_view id);
 absl::Status EtagMismatch(absl::string_view id, absl::string_view etag);
 absl::Status StepMismatch(absl::string_view id, int64_t model_step, int64_t if_step);
 absl::Status AlreadyTrained(absl::string_view id, int64_t model_step);
-// `what` says what was no longer finite.
-absl::Status Diverged(absl::string_view what, int64_t model_step, int64_t steps_taken);
 
 // Of any call.
 absl::Status Stopping();

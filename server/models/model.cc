@@ -151,9 +151,10 @@ ModelDescription Model::Impl::DescribeLocked() const {
 int64_t Model::Impl::MemoryBytes() const {
   const int64_t parameters = Bytes(*snapshot_->state().parameters);
   const int64_t optimizer = Bytes(*snapshot_->state().optimizer);
-  // A training has the current state, the next one, and what readers hold.
-  const int64_t numbers = training_ ? 3 * parameters + 2 * optimizer : parameters + optimizer;
-  return numbers + snapshot_->memory_bytes();
+  int64_t bytes = parameters + optimizer + snapshot_->memory_bytes();
+  // Beside what readers hold, a training has the current state, the next one and a gradient.
+  if (training_) bytes += 2 * (parameters + optimizer) + parameters;
+  return bytes;
 }
 
 // Unlike that of a later model of the same name.

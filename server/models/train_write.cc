@@ -142,19 +142,16 @@ class TrainWrite : public Write {
     const bool diverged = why.code() == absl::StatusCode::kFailedPrecondition;
     if (!diverged) trainer_->Interrupt();
     Publish(writer);
-    const int64_t step = trainer_->step();
-    absl::Status status;
+    const absl::Status status = diverged ? why : Interrupted(why, writer->id(), trainer_->step());
     if (diverged) {
-      status = Diverged(why.message(), step, trainer_->result().steps_taken);
       Remember(writer, status);
     } else {
-      status = Interrupted(why, writer->id(), step);
       TrainProgress progress = trainer_->progress();
       DropOldReports(&progress.result);
       Remember(writer, std::move(progress));
     }
     Release(writer);
-    return Finish(std::move(status));
+    return Finish(status);
   }
 
   // Gives the training's memory back before the caller hears that it ended.
