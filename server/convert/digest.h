@@ -26,7 +26,8 @@ class Digest {
 
   void AddBytes(const void* data, size_t size);
   void AddInteger(uint64_t value);
-  void AddText(absl::string_view text);                                 // with its length
+  void AddText(absl::string_view text);  // with its length
+  void AddDigest(const ContentDigest& part);
   void AddElements(const engine::ElementRows& elements, int64_t rows);  // as float32
   ContentDigest Finish() const;
 
@@ -48,6 +49,8 @@ class RowsDigest {
   ContentDigest Finish() const;
 
  private:
+  void AddOnes(int64_t count);
+
   uint64_t rows_ = 0;
   std::optional<bool> by_class_;  // of the latest chunk
   Digest inputs_;

@@ -94,11 +94,10 @@ absl::StatusOr<std::string> ParseLiveModel(absl::string_view name, absl::string_
                               absl::StrCat(Echo(name), "; must name the live model, without '@'"));
 }
 
-absl::StatusOr<std::string> ParseRequestId(absl::string_view request_id) {
+absl::StatusOr<std::string> ParseRequestId(absl::string_view request_id, absl::string_view field) {
   if (request_id.empty() || IsUuid(request_id)) return absl::AsciiStrToLower(request_id);
   return engine::InvalidField(
-      "request_id",
-      absl::StrCat(Echo(request_id), "; must be a UUID, 8-4-4-4-12 hexadecimal digits"));
+      field, absl::StrCat(Echo(request_id), "; must be a UUID, 8-4-4-4-12 hexadecimal digits"));
 }
 
 }  // namespace chainrule::server

@@ -34,7 +34,8 @@ absl::StatusOr<std::string> ParseReadModel(absl::string_view name, absl::string_
 absl::StatusOr<std::string> ParseLiveModel(absl::string_view name, absl::string_view field);
 
 // A UUID of any version, in lower case; empty if it is empty.
-absl::StatusOr<std::string> ParseRequestId(absl::string_view request_id);
+absl::StatusOr<std::string> ParseRequestId(absl::string_view request_id,
+                                           absl::string_view field = "request_id");
 
 }  // namespace chainrule::server
 

@@ -22,6 +22,7 @@ namespace chainrule::server {
 struct TensorRows {
   engine::ElementRows elements;  // data may be null where there are none
   int64_t rows = 0;
+  bool vector = false;  // it came as [rows], so its elements have no column to name
 };
 
 // What a tensor should be.  `expected_by` ends the message: "model 'iris' expects".
@@ -37,10 +38,22 @@ struct RowsWanted {
 // is not the shape's, rows beyond max_rows (LIMIT_EXCEEDED).
 absl::StatusOr<TensorRows> CheckRows(const v1::Tensor& tensor, absl::string_view field,
                                      const RowsWanted& wanted, const Limits& limits);
-// The same for a tensor of exactly this shape (parameters).
+// The same for a tensor of exactly this shape, of one or two dimensions (parameters).
 absl::StatusOr<TensorRows> CheckShape(const v1::Tensor& tensor, absl::string_view field,
                                       std::span<const int64_t> shape,
                                       absl::string_view expected_by);
+
+// Element `index` as it was sent.
+double ElementAt(const engine::ElementRows& elements, int64_t index);
+
+// INVALID_FIELD: "row 3, column 2 (petal_width_cm): -1; must be 0 or more" with the value as
+// sent and `allowed` at the end.  `column_names` may be empty.
+absl::Status BadElement(const TensorRows& rows, int64_t row, int64_t column,
+                        absl::string_view field, const std::vector<std::string>& column_names,
+                        absl::string_view allowed);
+// The same of one that is not finite as float32.
+absl::Status NotFinite(const TensorRows& rows, int64_t row, int64_t column, absl::string_view field,
+                       const std::vector<std::string>& column_names);
 
 // INVALID_FIELD names the first element that is not finite as float32: "row 3, column 2
 // (petal_width_cm): nan; must be finite".  `column_names` may be empty.  One pass: for
@@ -53,18 +66,17 @@ absl::Status CheckFinite(const TensorRows& rows, absl::string_view field,
 absl::StatusOr<v1::TensorEncoding> ResolveEncoding(v1::TensorEncoding asked,
                                                    const v1::Tensor* sent);
 
+// "[3, 4]", of long shapes the beginning.
+std::string ShapeText(std::span<const int64_t> shape);
+
 // Makes `tensor` a FLOAT32 one of this shape with elements still to be written, and returns
 // the view to write them to, valid while the tensor is not changed: [rows × columns], of a
 // vector [1 × length].  `encoding` is VALUES or RAW.  The elements number below 2^31 (see
-// CheckReplyBytes).  Floats in `raw` lie aligned: std::string's memory is, at least to 8
+// ReplySize).  Floats in `raw` lie aligned: std::string's memory is, at least to 8
 // bytes (its own and operator new's); a CHECK holds it.
 engine::MatrixView PlaceMatrix(int64_t rows, int64_t columns, v1::TensorEncoding encoding,
                                v1::Tensor* tensor);
 engine::MatrixView PlaceVector(int64_t length, v1::TensorEncoding encoding, v1::Tensor* tensor);
-
-// LIMIT_EXCEEDED, max_message_bytes, if a reply of this many bytes cannot be sent; `field`
-// is what asks for it.  Negative stands for a count that overflowed.
-absl::Status CheckReplyBytes(int64_t bytes, absl::string_view field, const Limits& limits);
 
 }  // namespace chainrule::server
 

@@ -41,6 +41,10 @@ std::string EchoNumber(double value) {
   return {text.data(), end};
 }
 
+std::string UnknownEnum(int value) {
+  return absl::StrCat(value, "; must be a value that this server knows");
+}
+
 absl::Status InvalidFieldSaying(absl::string_view message, absl::string_view field,
                                 absl::string_view description) {
   engine::ErrorDetail detail;

@@ -18,6 +18,9 @@ std::string Echo(absl::string_view text);
 // The shortest text that reads back as this number: "0.1", "nan", "-inf".
 std::string EchoNumber(double value);
 
+// The description of an enum's value that this server does not know.
+std::string UnknownEnum(int value);
+
 // INVALID_ARGUMENT, INVALID_FIELD, where the message reads better than
 // "field: description".
 absl::Status InvalidFieldSaying(absl::string_view message, absl::string_view field,

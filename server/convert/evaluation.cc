@@ -1,0 +1,68 @@
+#include "server/convert/evaluation.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "server/convert/examples.h"
+#include "server/convert/ranges.h"
+#include "server/convert/violations.h"
+
+namespace chainrule::server {
+namespace {
+
+constexpr double kDefaultThreshold = 0.5;
+
+// A double, if the metric is defined.
+template <typename Set>
+void Write(const std::optional<double>& value, Set set) {
+  if (value) set(*value);
+}
+
+void WriteConfusion(const engine::Metrics& metrics, const ModelSettings& settings,
+                    v1::ConfusionMatrix* matrix) {
+  for (int64_t i = 0; i < metrics.classes; ++i) {
+    const auto index = static_cast<size_t>(i);
+    matrix->add_class_names(index < settings.class_names.size() ? settings.class_names[index]
+                                                                : absl::StrCat(i));
+  }
+  matrix->mutable_values()->Add(metrics.confusion.begin(), metrics.confusion.end());
+}
+
+}  // namespace
+
+absl::StatusOr<double> CheckEvaluate(const v1::EvaluateRequest& request,
+                                     const ModelContext& model) {
+  const double threshold = request.has_threshold() ? request.threshold() : kDefaultThreshold;
+  Violations violations;
+  CheckDouble(threshold, kUnitInterval, "threshold", &violations);
+  if (!violations.empty()) return violations.ToStatus();
+  const auto rows = CheckSomeExamples(request.examples(), "examples", model);
+  if (!rows.ok()) return rows.status();
+  return threshold;
+}
+
+void WriteEvaluation(const engine::Evaluation& evaluation, const ModelSettings& settings,
+                     int64_t model_step, int64_t rows, v1::EvaluateResponse* response) {
+  response->set_loss(evaluation.loss);
+  WriteMetrics(evaluation.metrics, settings, response->mutable_metrics());
+  response->set_model_step(model_step);
+  response->set_rows(rows);
+}
+
+void WriteMetrics(const engine::Metrics& metrics, const ModelSettings& settings,
+                  v1::Metrics* message) {
+  Write(metrics.accuracy, [&](double v) { message->set_accuracy(v); });
+  Write(metrics.precision, [&](double v) { message->set_precision(v); });
+  Write(metrics.recall, [&](double v) { message->set_recall(v); });
+  Write(metrics.f1, [&](double v) { message->set_f1(v); });
+  Write(metrics.roc_auc, [&](double v) { message->set_roc_auc(v); });
+  Write(metrics.mean_absolute_error, [&](double v) { message->set_mean_absolute_error(v); });
+  Write(metrics.root_mean_squared_error,
+        [&](double v) { message->set_root_mean_squared_error(v); });
+  Write(metrics.r_squared, [&](double v) { message->set_r_squared(v); });
+  if (!metrics.confusion.empty()) {
+    WriteConfusion(metrics, settings, message->mutable_confusion_matrix());
+  }
+}
+
+}  // namespace chainrule::server

@@ -1,0 +1,158 @@
+#include "server/convert/gradients.h"
+
+#include <span>
+
+#include "absl/strings/str_cat.h"
+#include "engine/core/error.h"
+#include "server/convert/examples.h"
+#include "server/convert/reply_size.h"
+#include "server/convert/tensors.h"
+#include "server/convert/violations.h"
+#include "server/convert/weights.h"
+
+namespace chainrule::server {
+namespace {
+
+constexpr int64_t kDefaultSamples = 100;
+constexpr int64_t kActivationTensors = 4;  // z, a, dz, da
+
+absl::Status ReadTargets(const v1::GetGradientsRequest& request, GradientsArguments* arguments) {
+  for (int i = 0; i < request.wrt_size(); ++i) {
+    switch (request.wrt(i)) {
+      case v1::GRADIENT_TARGET_PARAMETERS:
+        arguments->parameters = true;
+        break;
+      case v1::GRADIENT_TARGET_INPUTS:
+        arguments->inputs = true;
+        break;
+      case v1::GRADIENT_TARGET_ACTIVATIONS:
+        arguments->activations = true;
+        break;
+      default:
+        return engine::InvalidField(absl::StrCat("wrt[", i, "]"), UnknownEnum(request.wrt(i)));
+    }
+  }
+  if (request.wrt().empty()) arguments->parameters = true;
+  return absl::OkStatus();
+}
+
+absl::Status CheckSize(const GradientsArguments& arguments, const ModelContext& model) {
+  const engine::NetworkSpec& network = model.network();
+  ReplySize size;
+  for (const int64_t layer : arguments.layers) {
+    const int64_t units = LayerUnits(network, layer);
+    if (arguments.parameters) {
+      size.AddTensor(units, LayerInputs(network, layer));
+      size.AddTensor(1, units);
+    }
+    for (int64_t i = 0; arguments.activations && i < kActivationTensors; ++i) {
+      size.AddTensor(arguments.rows, units);
+    }
+  }
+  if (arguments.inputs) size.AddTensor(arguments.rows, network.input_width);
+  if (arguments.example_norms) size.Add(arguments.rows, sizeof(double));
+  return size.Check("wrt", *model.limits);
+}
+
+void PlaceParameters(int64_t layer, const engine::NetworkSpec& network, v1::TensorEncoding encoding,
+                     engine::GradientOutputs::Layer* place, v1::LayerTensors* message) {
+  const int64_t units = LayerUnits(network, layer);
+  message->set_index(static_cast<int32_t>(layer));
+  place->weights =
+      PlaceMatrix(units, LayerInputs(network, layer), encoding, message->mutable_weights());
+  place->bias = PlaceVector(units, encoding, message->mutable_biases()).row(0);
+}
+
+void PlaceActivations(int64_t layer, int64_t rows, const engine::NetworkSpec& network,
+                      v1::TensorEncoding encoding, engine::GradientOutputs::Layer* place,
+                      v1::LayerActivations* message) {
+  const int64_t units = LayerUnits(network, layer);
+  message->set_index(static_cast<int32_t>(layer));
+  place->z = PlaceMatrix(rows, units, encoding, message->mutable_z());
+  place->a = PlaceMatrix(rows, units, encoding, message->mutable_a());
+  place->dz = PlaceMatrix(rows, units, encoding, message->mutable_dz());
+  place->da = PlaceMatrix(rows, units, encoding, message->mutable_da());
+}
+
+std::span<double> PlaceNorms(int64_t rows, v1::GetGradientsResponse* response) {
+  response->mutable_example_norms()->Resize(static_cast<int>(rows), 0);
+  return {response->mutable_example_norms()->mutable_data(), static_cast<size_t>(rows)};
+}
+
+}  // namespace
+
+absl::StatusOr<GradientsArguments> CheckGetGradients(const v1::GetGradientsRequest& request,
+                                                     const ModelContext& model) {
+  GradientsArguments arguments;
+  if (absl::Status wrt = ReadTargets(request, &arguments); !wrt.ok()) return wrt;
+  arguments.example_norms = request.example_norms();
+  auto layers = CheckLayerIndexes(request.layer_indexes(), model.network());
+  if (!layers.ok()) return layers.status();
+  arguments.layers = *std::move(layers);
+  const auto encoding = ResolveEncoding(request.encoding(), &request.examples().inputs());
+  if (!encoding.ok()) return encoding.status();
+  arguments.encoding = *encoding;
+  const auto rows = CheckSomeExamples(request.examples(), "examples", model);
+  if (!rows.ok()) return rows.status();
+  arguments.rows = *rows;
+  if (absl::Status size = CheckSize(arguments, model); !size.ok()) return size;
+  return arguments;
+}
+
+engine::GradientOutputs PlaceGradients(const GradientsArguments& arguments,
+                                       const engine::NetworkSpec& network,
+                                       v1::GetGradientsResponse* response) {
+  engine::GradientOutputs outputs;
+  outputs.layers.resize(network.layers.size());
+  for (const int64_t layer : arguments.layers) {
+    engine::GradientOutputs::Layer* place = &outputs.layers[static_cast<size_t>(layer)];
+    if (arguments.parameters) {
+      PlaceParameters(layer, network, arguments.encoding, place, response->add_layers());
+    }
+    if (arguments.activations) {
+      PlaceActivations(layer, arguments.rows, network, arguments.encoding, place,
+                       response->add_activations());
+    }
+  }
+  if (arguments.inputs) {
+    outputs.inputs = PlaceMatrix(arguments.rows, network.input_width, arguments.encoding,
+                                 response->mutable_input_gradients());
+  }
+  if (arguments.example_norms) outputs.example_norms = PlaceNorms(arguments.rows, response);
+  return outputs;
+}
+
+void WriteGradientSummary(const engine::GradientSummary& summary, int64_t model_step,
+                          v1::GetGradientsResponse* response) {
+  response->set_loss(summary.loss);
+  response->set_penalty(summary.penalty);
+  response->set_weight_sum(summary.weight_sum);
+  response->set_model_step(model_step);
+}
+
+absl::StatusOr<int64_t> CheckCheckGradients(const v1::CheckGradientsRequest& request,
+                                            const ModelContext& model) {
+  if (request.samples() < 0) {
+    return engine::InvalidField("samples", absl::StrCat(request.samples(), "; must be 0 or more"));
+  }
+  const auto rows = CheckSomeExamples(request.examples(), "examples", model);
+  if (!rows.ok()) return rows.status();
+  return request.samples() == 0 ? kDefaultSamples : request.samples();
+}
+
+void WriteGradientCheck(const engine::GradientCheck& check, int64_t model_step,
+                        v1::CheckGradientsResponse* response) {
+  response->set_max_relative_error(check.max_relative_error);
+  response->set_samples(check.checked);
+  response->set_model_step(model_step);
+  v1::CheckedParameter* worst = response->mutable_worst();
+  worst->set_layer_index(static_cast<int32_t>(check.worst.layer));
+  worst->set_is_bias(check.worst.bias);
+  worst->set_unit(check.worst.row);
+  worst->set_input(check.worst.column);
+  worst->set_gradient(check.worst.gradient);
+  worst->set_central_difference(check.worst.central_difference);
+  worst->set_relative_error(check.worst.relative_error);
+}
+
+}  // namespace chainrule::server
