@@ -23,10 +23,10 @@ using Epilogue = absl::FunctionRef<void(const Tile&)>;
 // Where a layer's parameter gradient goes: d ← scale·(of this call) + keep·d. What is
 // empty (data null) is not computed.
 struct DenseGradient {
-  MatrixView dw;        // [units × inputs]
-  std::span<float> db;  // [units]
-  float scale = 1.0F;   // 1/m, or 1/Σw
-  float keep = 0.0F;    // 0: overwrite; 1: add to what earlier rows gave
+  MatrixView dw = {};        // [units × inputs]
+  std::span<float> db = {};  // [units]
+  float scale = 1.0F;        // 1/m, or 1/Σw
+  float keep = 0.0F;         // 0: overwrite; 1: add to what earlier rows gave
 };
 
 class Dense {

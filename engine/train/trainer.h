@@ -33,12 +33,13 @@ struct TrainOptions {
   int64_t epochs = 1;
   int64_t batch_size = 0;  // 0: all rows as one step
   bool keep_order = false;
-  std::optional<double> learning_rate;  // instead of the schedule's, for this call
-  bool fit_normalization = false;       // requires step 0
+  std::optional<double> learning_rate = std::nullopt;  // instead of the schedule's, for this call
+  bool fit_normalization = false;                      // requires step 0
   // Of the call, from the trainer's creation: stops after the first step that ends later.
-  std::optional<absl::Duration> time_limit;
+  std::optional<absl::Duration> time_limit = std::nullopt;
   double validation_fraction = 0;  // [0, 1); split off by seed; not with validation rows
-  std::optional<EarlyStopping> early_stopping;  // watches validation loss, else training loss
+  // Watches the validation loss, else the training loss.
+  std::optional<EarlyStopping> early_stopping = std::nullopt;
 };
 
 enum class StopReason : uint8_t { kCompleted, kEarlyStopped, kTimeLimit };

@@ -136,7 +136,7 @@ TEST_F(DenseBackwardTest, WideBiasIsSummedWhole) {
   const Matrix dz = RandomMatrix(500, 700, 9);
   const Matrix x = RandomMatrix(500, 1, 10);
   std::vector<float> db(700);
-  Dense::BackwardParameters(executor_, x.view(), dz.view(), {.dw = {}, .db = db});
+  Dense::BackwardParameters(executor_, x.view(), dz.view(), {.db = db});
   for (int64_t j = 0; j < 700; ++j) {
     double sum = 0;
     for (int64_t i = 0; i < 500; ++i) sum += double{dz(i, j)};
