@@ -13,7 +13,6 @@
 namespace chainrule::engine {
 namespace {
 
-using ::testing::Each;
 
 struct Product {
   Transpose transpose_a;
