@@ -22,6 +22,8 @@ class Snapshot {
            std::shared_ptr<const engine::Network> network, engine::ModelState state);
 
   const ModelSettings& settings() const { return *settings_; }
+  // For who needs them longer than the numbers.
+  const std::shared_ptr<const ModelSettings>& shared_settings() const { return settings_; }
   const engine::Network& network() const { return *network_; }
   const engine::ModelState& state() const { return state_; }
   int64_t step() const { return state_.step; }

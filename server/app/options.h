@@ -1,0 +1,54 @@
+// Options: everything that the server can be told, with defaults. Flags only fill them.
+// Thread-compatible.
+#ifndef CHAINRULE_SERVER_APP_OPTIONS_H_
+#define CHAINRULE_SERVER_APP_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/models/limits.h"
+#include "server/observe/log.h"
+
+namespace chainrule::server {
+
+struct Options {
+  // --- Behaviour ---
+
+  // HOST:PORT, port 0 picks a free one; or unix:PATH, mode 0600.
+  std::string listen = "127.0.0.1:50051";
+  // HOST:PORT for /metrics and /healthz, in plain HTTP. Empty: none.
+  std::string http_listen = "127.0.0.1:9464";
+  // Listens beyond loopback without TLS. Anyone who reaches the port may then read,
+  // train and delete models; put it behind something that knows its callers.
+  bool insecure_remote = false;
+  // Files in PEM format; both or neither. With them gRPC is served over TLS only.
+  std::string tls_cert;
+  std::string tls_key;
+  // Clients must show a certificate that this authority signed. Requires tls_cert.
+  std::string tls_client_ca;
+  // A file whose first line calls must bring as `authorization: Bearer LINE`.
+  std::string token_file;
+  // From the signal to the end. Calls get most of it to finish in; what trains longer
+  // stops at a whole step.
+  absl::Duration drain_timeout = absl::Seconds(8);
+  Limits limits;
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
+
+  // --- Performance ---
+
+  // Cores for arithmetic. 0: all there are.
+  int threads = 0;
+  // What gRPC's own buffers may take in all, in bytes. It bounds what unfinished and
+  // refused messages cost; several times max_message_bytes is plenty.
+  int64_t grpc_memory = int64_t{512} << 20;
+};
+
+// What contradicts itself, or is out of range: INVALID_ARGUMENT, one line.
+absl::Status CheckOptions(const Options& options);
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_APP_OPTIONS_H_

@@ -1,0 +1,252 @@
+#include "server/app/server.h"
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "engine/blas/blas_runtime.h"
+#include "engine/kernels/packed_layer.h"
+#include "server/app/address.h"
+#include "server/app/listener.h"
+#include "server/compute/lanes.h"
+#include "server/observe/http_endpoint.h"
+#include "server/rpc/environment.h"
+#include "server/rpc/health_board.h"
+#include "server/rpc/health_service.h"
+#include "server/rpc/model_service.h"
+#include "server/rpc/prediction_service.h"
+#include "server/rpc/server_service.h"
+#include "server/rpc/training_service.h"
+
+namespace chainrule::server {
+namespace {
+
+constexpr int kClerks = 2;
+// For the last replies to leave.
+constexpr absl::Duration kFlush = absl::Milliseconds(500);
+// Counts changes of the engine's kernels that change bits.
+constexpr int kKernelVersion = 1;
+constexpr const char* kServices[] = {"chainrule.v1.ModelService", "chainrule.v1.TrainingService",
+                                     "chainrule.v1.PredictionService",
+                                     "chainrule.v1.ServerService"};
+
+int ThreadCount(const Options& options) {
+  if (options.threads > 0) return options.threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+v1::Limits DescribeLimits(const Limits& limits) {
+  v1::Limits message;
+  message.set_max_message_bytes(limits.max_message_bytes);
+  message.set_max_models(limits.max_models);
+  message.set_max_parameters(limits.max_parameters);
+  message.set_max_layers(limits.max_layers);
+  message.set_max_rows(limits.max_rows);
+  message.set_max_fit_bytes(limits.max_fit_bytes);
+  message.set_max_epochs(limits.max_epochs);
+  message.set_request_id_count(limits.request_id_count);
+  message.mutable_request_id_age()->set_seconds(absl::ToInt64Seconds(limits.request_id_age));
+  message.set_max_queued_calls(limits.max_queued_calls);
+  message.set_max_queued_bytes(limits.max_queued_bytes);
+  return message;
+}
+
+v1::GetServerInfoResponse DescribeServer(const Options& options) {
+  v1::GetServerInfoResponse info;
+  info.set_version(CHAINRULE_VERSION);
+  info.mutable_numerics()->set_blas_core(engine::BlasCoreName());
+  info.mutable_numerics()->set_simd_target(engine::SimdTargetName());
+  info.mutable_numerics()->set_kernel_version(kKernelVersion);
+  info.set_threads(ThreadCount(options));
+  *info.mutable_limits() = DescribeLimits(options.limits);
+  for (const char* service : kServices) info.add_dialects(service);
+  info.add_dialects("grpc.health.v1.Health");
+  info.add_dialects("grpc.reflection.v1alpha.ServerReflection");
+  info.mutable_start_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
+  info.set_durability(v1::DURABILITY_MEMORY);
+  return info;
+}
+
+}  // namespace
+
+// Members are in the order in which they come to be; what is used outlives what uses it.
+struct Server::Impl {
+  explicit Impl(const Options& server_options);
+
+  absl::Status ReadToken();
+  absl::Status StartHttp();
+  void AddGauges();
+  void LogStart() const;
+  void WaitForCalls(absl::Time end) const;
+  void Drain();
+
+  const Options options;
+  const int threads;
+  Log log;
+  Metrics metrics;
+  engine::Executor training_cores;
+  engine::Executor prediction_cores;
+  TrainingLanes lanes;
+  Registry registry;
+  Admission admission;
+  OpenStreams streams;
+  HealthBoard health;
+  Workers analysts;
+  Workers clerks;
+  Batcher batcher;
+  Environment environment;
+  HealthServiceImpl health_service;
+  std::optional<ServerServiceImpl> server_service;
+  std::optional<ModelServiceImpl> model_service;
+  std::optional<TrainingServiceImpl> training_service;
+  std::optional<PredictionServiceImpl> prediction_service;
+  Listener listener;
+  std::unique_ptr<HttpEndpoint> http;
+  bool drained = false;
+};
+
+Server::Impl::Impl(const Options& server_options)
+    : options(server_options),
+      threads(ThreadCount(options)),
+      log(options.log_level, options.log_format),
+      training_cores(threads, engine::Executor::Priority::kNormal),
+      prediction_cores(threads, engine::Executor::Priority::kHigh),
+      lanes(threads, &training_cores),
+      registry(options.limits, &lanes),
+      admission(options.limits.max_queued_calls, options.limits.max_queued_bytes),
+      analysts(threads),
+      clerks(kClerks),
+      batcher({.workers = threads}, &prediction_cores),
+      health_service(&health, &streams) {
+  environment.limits = options.limits;
+  environment.registry = &registry;
+  environment.admission = &admission;
+  environment.analysts = &analysts;
+  environment.clerks = &clerks;
+  environment.executor = &training_cores;
+  environment.batcher = &batcher;
+  environment.streams = &streams;
+  environment.metrics = &metrics;
+  environment.log = &log;
+  server_service.emplace(&environment, DescribeServer(options));
+  model_service.emplace(&environment);
+  training_service.emplace(&environment);
+  prediction_service.emplace(&environment);
+  registry.SetListener([this](const std::string& id, bool exists) {
+    const std::string name = HealthNameOfModel(id);
+    exists ? health.Set(name, Health::kServing) : health.Remove(name);
+  });
+  AddGauges();
+}
+
+void Server::Impl::AddGauges() {
+  metrics.AddGauge("chainrule_models", "Models there are.",
+                   [this] { return static_cast<double>(registry.size()); });
+  metrics.AddGauge("chainrule_queued_calls", "Calls that wait or run.",
+                   [this] { return static_cast<double>(admission.calls()); });
+  metrics.AddGauge("chainrule_queued_bytes", "Bytes of the requests of calls that wait or run.",
+                   [this] { return static_cast<double>(admission.bytes()); });
+}
+
+absl::Status Server::Impl::ReadToken() {
+  if (options.token_file.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::string> content = ReadFlagFile("token_file", options.token_file);
+  if (!content.ok()) return content.status();
+  const std::pair<std::string, std::string> lines =
+      absl::StrSplit(*content, absl::MaxSplits('\n', 1));
+  environment.token = std::string(absl::StripAsciiWhitespace(lines.first));
+  if (!environment.token.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("--token_file: its first line is empty");
+}
+
+absl::Status Server::Impl::StartHttp() {
+  if (options.http_listen.empty()) return absl::OkStatus();
+  HttpEndpoint::Pages pages;
+  pages["/metrics"] = [this] { return HttpEndpoint::Page{200, metrics.Serialize()}; };
+  pages["/healthz"] = [this] {
+    return health.Get("") == Health::kServing ? HttpEndpoint::Page{200, "SERVING\n"}
+                                              : HttpEndpoint::Page{503, "NOT_SERVING\n"};
+  };
+  auto endpoint = HttpEndpoint::Start(options.http_listen, std::move(pages));
+  if (endpoint.ok()) http = *std::move(endpoint);
+  return endpoint.status();
+}
+
+void Server::Impl::LogStart() const {
+  log.Write(LogLevel::kInfo, "serving; models live in memory and are gone when this process ends",
+            {{"version", CHAINRULE_VERSION},
+             {"threads", absl::StrCat(threads)},
+             {"blas", engine::BlasCoreName()},
+             {"simd", engine::SimdTargetName()}});
+}
+
+absl::StatusOr<Server> Server::Start(const Options& options) {
+  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (absl::Status status = engine::StartBlas(ThreadCount(options)); !status.ok()) return status;
+  auto impl = std::make_unique<Impl>(options);
+  if (absl::Status status = impl->ReadToken(); !status.ok()) return status;
+  if (absl::Status status = impl->StartHttp(); !status.ok()) return status;
+  absl::StatusOr<Listener> listener =
+      Listen(options, {&impl->health_service, &*impl->server_service, &*impl->model_service,
+                       &*impl->training_service, &*impl->prediction_service});
+  if (!listener.ok()) return listener.status();
+  impl->listener = *std::move(listener);
+  impl->health.Set("", Health::kServing);
+  for (const char* service : kServices) impl->health.Set(service, Health::kServing);
+  impl->LogStart();
+  return Server(std::move(impl));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::Server(Server&&) noexcept = default;
+
+Server::~Server() {
+  if (impl_ != nullptr && !impl_->drained) Drain();
+}
+
+int Server::port() const { return impl_->listener.port; }
+int Server::http_port() const { return impl_->http == nullptr ? 0 : impl_->http->port(); }
+
+std::string Server::grpc_address() const {
+  return ParseAddress(impl_->options.listen)->ToString(port());
+}
+
+std::string Server::http_address() const {
+  if (impl_->http == nullptr) return "none";
+  return ParseAddress(impl_->options.http_listen)->ToString(http_port());
+}
+
+// Returns when no call waits or runs any more, or at `end`.
+void Server::Impl::WaitForCalls(absl::Time end) const {
+  constexpr absl::Duration kLook = absl::Milliseconds(5);
+  while (admission.calls() > 0 && absl::Now() < end) absl::SleepFor(kLook);
+}
+
+void Server::Impl::Drain() {
+  drained = true;
+  const absl::Time end = absl::Now() + options.drain_timeout;
+  const absl::Duration share = options.drain_timeout / 8;
+  log.Write(LogLevel::kInfo, "stopping", {{"calls", absl::StrCat(admission.calls())}});
+  health.StopAll();
+  environment.stopping = true;
+  streams.EndAll();
+  WaitForCalls(end - 3 * share);
+  std::thread stop_http([this] { http.reset(); });  // takes up to two seconds
+  registry.Stop();
+  WaitForCalls(end - 2 * share);
+  // What is left now, gRPC cancels at its deadline; the lanes still run and finish it.
+  // With no call left it would only wait for idle connections to notice.
+  const absl::Time deadline = std::min(absl::Now() + kFlush, end - share);
+  listener.grpc->Shutdown(absl::ToChronoTime(deadline));
+  stop_http.join();
+  log.Write(LogLevel::kInfo, "stopped");
+}
+
+void Server::Drain() { impl_->Drain(); }
+
+}  // namespace chainrule::server

@@ -1,0 +1,50 @@
+// Environment: what the handlers of all services share.
+//
+// Guide to this folder: call_scope.h is what every call has (admission, cancellation,
+// metrics, log); unary_call.h and stream_call.h are the two kinds of call, each owning
+// its state until gRPC is done with it; *_service.h hold the handlers, which check,
+// hand over to a component, and translate; to_grpc_status.h is how errors travel.
+#ifndef CHAINRULE_SERVER_RPC_ENVIRONMENT_H_
+#define CHAINRULE_SERVER_RPC_ENVIRONMENT_H_
+
+#include <atomic>
+#include <string>
+
+#include "engine/core/executor.h"
+#include "server/compute/admission.h"
+#include "server/compute/batcher.h"
+#include "server/compute/workers.h"
+#include "server/models/limits.h"
+#include "server/models/registry.h"
+#include "server/observe/log.h"
+#include "server/observe/metrics.h"
+#include "server/rpc/open_streams.h"
+
+namespace chainrule::server {
+
+// All pointers are borrowed and outlive the services. Constant after start-up, but for
+// `stopping`.
+struct Environment {
+  Limits limits;
+  // The bearer token that calls must bring; empty: none.
+  std::string token;
+
+  Registry* registry = nullptr;
+  Admission* admission = nullptr;
+  // For gradients, evaluations and checks, and the cores of their arithmetic.
+  Workers* analysts = nullptr;
+  const engine::Executor* executor = nullptr;
+  // For models as resources, and copies of weights: nothing here takes long.
+  Workers* clerks = nullptr;
+  Batcher* batcher = nullptr;
+  OpenStreams* streams = nullptr;
+  Metrics* metrics = nullptr;
+  const Log* log = nullptr;
+
+  // New calls are refused with UNAVAILABLE, STOPPING.
+  std::atomic<bool> stopping{false};
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_RPC_ENVIRONMENT_H_

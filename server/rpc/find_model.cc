@@ -1,0 +1,36 @@
+#include "server/rpc/find_model.h"
+
+#include <string>
+#include <utility>
+
+#include "server/convert/names.h"
+
+namespace chainrule::server {
+namespace {
+
+absl::StatusOr<FoundModel> Find(const Environment& environment,
+                                const absl::StatusOr<std::string>& id) {
+  if (!id.ok()) return id.status();
+  absl::StatusOr<std::shared_ptr<Model>> model = environment.registry->Find(*id);
+  if (!model.ok()) return model.status();
+  FoundModel found;
+  found.context.id = *id;
+  found.context.settings = (*model)->snapshot()->shared_settings();
+  found.context.limits = &environment.limits;
+  found.model = *std::move(model);
+  return found;
+}
+
+}  // namespace
+
+absl::StatusOr<FoundModel> FindLiveModel(const Environment& environment, absl::string_view name,
+                                         absl::string_view field) {
+  return Find(environment, ParseLiveModel(name, field));
+}
+
+absl::StatusOr<FoundModel> FindReadModel(const Environment& environment, absl::string_view name,
+                                         absl::string_view field) {
+  return Find(environment, ParseReadModel(name, field));
+}
+
+}  // namespace chainrule::server

@@ -1,0 +1,30 @@
+// Finds the model that a request names. Constant cost.
+#ifndef CHAINRULE_SERVER_RPC_FIND_MODEL_H_
+#define CHAINRULE_SERVER_RPC_FIND_MODEL_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/convert/context.h"
+#include "server/models/model.h"
+#include "server/rpc/environment.h"
+
+namespace chainrule::server {
+
+struct FoundModel {
+  std::shared_ptr<Model> model;
+  ModelContext context;
+};
+
+// `field` is where the request has the name. INVALID_ARGUMENT: it is no name; NOT_FOUND.
+// For what changes the live model:
+absl::StatusOr<FoundModel> FindLiveModel(const Environment& environment, absl::string_view name,
+                                         absl::string_view field);
+// Where weights are only read:
+absl::StatusOr<FoundModel> FindReadModel(const Environment& environment, absl::string_view name,
+                                         absl::string_view field = "model");
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_RPC_FIND_MODEL_H_

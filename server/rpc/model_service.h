@@ -1,0 +1,52 @@
+// ModelService: models and their weights.
+#ifndef CHAINRULE_SERVER_RPC_MODEL_SERVICE_H_
+#define CHAINRULE_SERVER_RPC_MODEL_SERVICE_H_
+
+#include "chainrule/v1/model_service.grpc.pb.h"
+#include "server/rpc/unary_call.h"
+
+namespace chainrule::server {
+
+class ModelServiceImpl final : public v1::ModelService::CallbackService {
+ public:
+  explicit ModelServiceImpl(const Environment* environment);
+
+  grpc::ServerUnaryReactor* CreateModel(grpc::CallbackServerContext* context,
+                                        const v1::CreateModelRequest* request,
+                                        v1::Model* response) override;
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
+                                     const v1::GetModelRequest* request,
+                                     v1::Model* response) override;
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
+                                       const v1::ListModelsRequest* request,
+                                       v1::ListModelsResponse* response) override;
+  grpc::ServerUnaryReactor* UpdateModel(grpc::CallbackServerContext* context,
+                                        const v1::UpdateModelRequest* request,
+                                        v1::Model* response) override;
+  grpc::ServerUnaryReactor* DeleteModel(grpc::CallbackServerContext* context,
+                                        const v1::DeleteModelRequest* request,
+                                        google::protobuf::Empty* response) override;
+  grpc::ServerUnaryReactor* GetWeights(grpc::CallbackServerContext* context,
+                                       const v1::GetWeightsRequest* request,
+                                       v1::GetWeightsResponse* response) override;
+  grpc::ServerUnaryReactor* SetWeights(grpc::CallbackServerContext* context,
+                                       const v1::SetWeightsRequest* request,
+                                       v1::SetWeightsResponse* response) override;
+
+ private:
+  using CreateCall = UnaryCall<v1::CreateModelRequest, v1::Model>;
+  using GetWeightsCall = UnaryCall<v1::GetWeightsRequest, v1::GetWeightsResponse>;
+  using SetWeightsRpcCall = UnaryCall<v1::SetWeightsRequest, v1::SetWeightsResponse>;
+
+  absl::Status Create(CreateCall* call);
+  absl::Status List(const v1::ListModelsRequest& request, v1::ListModelsResponse* response);
+  absl::Status ReadWeights(GetWeightsCall* call);
+  absl::Status QueueSetWeights(SetWeightsRpcCall* call);
+
+  const Environment& environment_;
+  const Rpc create_, get_, list_, update_, delete_, get_weights_, set_weights_;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_RPC_MODEL_SERVICE_H_

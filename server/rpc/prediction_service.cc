@@ -1,0 +1,67 @@
+#include "server/rpc/prediction_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "server/convert/prediction.h"
+#include "server/convert/tensors.h"
+#include "server/rpc/find_model.h"
+
+namespace chainrule::server {
+namespace {
+
+// What a prediction keeps until its batch has run.
+struct Pending {
+  Pending(const PredictArguments& predict_arguments, v1::PredictResponse* response)
+      : arguments(predict_arguments), reply(predict_arguments, response) {}
+
+  PredictArguments arguments;
+  PredictionReply reply;
+};
+
+// The batcher knows that an input is not finite; which one it is, with its column's name,
+// is looked for only then.
+absl::Status WithNames(const absl::Status& status, const Pending& pending,
+                       const ModelSettings& settings) {
+  if (status.code() != absl::StatusCode::kInvalidArgument) return status;
+  absl::Status named = CheckFinite(pending.arguments.inputs, "inputs", settings.feature_names);
+  return named.ok() ? status : named;
+}
+
+}  // namespace
+
+PredictionServiceImpl::PredictionServiceImpl(const Environment* environment)
+    : environment_(*environment), predict_(environment, "PredictionService/Predict") {}
+
+grpc::ServerUnaryReactor* PredictionServiceImpl::Predict(grpc::CallbackServerContext* context,
+                                                         const v1::PredictRequest* request,
+                                                         v1::PredictResponse* response) {
+  return predict_.Start(context, request, response,
+                        [this](Call* call) { return QueuePredict(call); });
+}
+
+absl::Status PredictionServiceImpl::QueuePredict(Call* call) {
+  absl::StatusOr<FoundModel> found = FindReadModel(environment_, call->request().model());
+  if (!found.ok()) return found.status();
+  const absl::StatusOr<PredictArguments> arguments = CheckPredict(call->request(), found->context);
+  if (!arguments.ok()) return arguments.status();
+  call->scope().AddRows(arguments->inputs.rows);
+  auto pending = std::make_shared<Pending>(*arguments, call->response());
+  PredictCall predict;
+  predict.model = std::move(found->model);
+  predict.inputs = arguments->inputs.elements;
+  predict.rows = arguments->inputs.rows;
+  predict.place = [pending](const Snapshot& snapshot, engine::MatrixView* outputs,
+                            engine::MatrixView* logits) {
+    pending->reply.Place(snapshot.network().spec(), outputs, logits);
+  };
+  predict.cancellation = &call->cancellation();
+  predict.done = [call, pending](const absl::Status& status, const Snapshot& snapshot) {
+    if (status.ok()) pending->reply.Finish(snapshot.settings(), snapshot.step());
+    call->Finish(WithNames(status, *pending, snapshot.settings()));
+  };
+  environment_.batcher->Predict(std::move(predict));
+  return absl::OkStatus();
+}
+
+}  // namespace chainrule::server

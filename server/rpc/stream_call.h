@@ -1,0 +1,183 @@
+// StreamCall: one bidirectional stream. This class owns its state machine:
+//   - one read and one write are outstanding at most;
+//   - reading pauses while kMaxWaiting answers wait, so a client that sends and does not
+//     read costs bounded memory;
+//   - of droppable answers the oldest go when more than kMaxWaiting wait;
+//   - it ends once, after what was sent before, and deletes itself when gRPC is done.
+// Derived classes say what messages mean. The stream belongs to them until they call
+// End, which they do exactly once; OnMessage and OnHalfClose come one at a time.
+// Send and End are thread-safe.
+#ifndef CHAINRULE_SERVER_RPC_STREAM_CALL_H_
+#define CHAINRULE_SERVER_RPC_STREAM_CALL_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "engine/core/mutex.h"
+#include "server/rpc/call_scope.h"
+#include "server/rpc/environment.h"
+
+namespace chainrule::server {
+
+template <typename Request, typename Response>
+class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public EndableStream {
+ public:
+  static constexpr size_t kMaxWaiting = 1000;
+
+  StreamCall(const Environment* environment, RpcMetrics* metrics,
+             grpc::CallbackServerContext* context)
+      : scope_(environment, metrics, context), streams_(environment->streams) {}
+
+  // Takes the call in and begins to read, or ends it. Once, before it goes to gRPC.
+  void Begin() {
+    streams_->Add(this);
+    if (const absl::Status status = scope_.Admit(0); !status.ok()) return OnRefused(status);
+    engine::MutexLock lock(&mutex_);
+    ReadMore();
+  }
+
+ protected:
+  enum class Importance { kMustArrive, kDroppable };
+
+  // A message came; on a gRPC thread, so for checks of constant cost.
+  virtual void OnMessage(std::shared_ptr<Request> message) = 0;
+  // The client sends no more.
+  virtual void OnHalfClose() = 0;
+  // The call was not taken in, or the client is gone: nothing more will come. Call End
+  // unless someone else will.
+  virtual void OnRefused(const absl::Status& status) = 0;
+
+  void Send(Response response, Importance importance) {
+    engine::MutexLock lock(&mutex_);
+    if (end_.has_value() || broken_) return;
+    waiting_.push_back({std::move(response), importance});
+    if (waiting_.size() > kMaxWaiting) DropOldest();
+    WriteMore();
+  }
+
+  // After what was sent. The last thing that its caller does with the stream.
+  void End(absl::Status status) {
+    std::optional<grpc::Status> result;
+    {
+      engine::MutexLock lock(&mutex_);
+      end_ = std::move(status);
+      result = TakeEnd();
+    }
+    if (result.has_value()) this->Finish(*std::move(result));
+  }
+
+  CallScope& scope() { return scope_; }
+
+ private:
+  struct Waiting {
+    Response response;
+    Importance importance;
+  };
+
+  void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    reading_paused_ = waiting_.size() >= kMaxWaiting;
+    if (reading_paused_ || end_.has_value()) return;
+    incoming_ = std::make_shared<Request>();
+    this->StartRead(incoming_.get());
+  }
+
+  void WriteMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (writing_ || waiting_.empty()) return;
+    outgoing_ = std::move(waiting_.front().response);
+    waiting_.pop_front();
+    writing_ = true;
+    this->StartWrite(&outgoing_);
+  }
+
+  void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (auto entry = waiting_.begin(); entry != waiting_.end(); ++entry) {
+      if (entry->importance == Importance::kMustArrive) continue;
+      waiting_.erase(entry);
+      return;
+    }
+  }
+
+  // What to finish with, if now is the time. The caller does so after it has released the
+  // lock, and touches nothing then: gRPC may delete the stream while Finish returns.
+  std::optional<grpc::Status> TakeEnd() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (finished_ || !end_.has_value() || writing_ || !waiting_.empty()) return std::nullopt;
+    finished_ = true;
+    return scope_.End(*end_);
+  }
+
+  void OnReadDone(bool ok) final {
+    std::shared_ptr<Request> message;
+    {
+      engine::MutexLock lock(&mutex_);
+      message = std::move(incoming_);
+    }
+    if (!ok) return NoMoreMessages();
+    OnMessage(std::move(message));
+    engine::MutexLock lock(&mutex_);
+    ReadMore();
+  }
+
+  // A stream that was cut off must not look like one that was half-closed.
+  void NoMoreMessages() {
+    const absl::Status wanted = scope_.cancellation()->Check();
+    if (!wanted.ok()) return OnRefused(wanted);
+    if (IsBroken()) return OnRefused(absl::CancelledError("the client is gone"));
+    OnHalfClose();
+  }
+
+  bool IsBroken() {
+    engine::MutexLock lock(&mutex_);
+    return broken_;
+  }
+
+  void OnWriteDone(bool ok) final {
+    bool stuck = false;
+    std::optional<grpc::Status> result;
+    {
+      engine::MutexLock lock(&mutex_);
+      writing_ = false;
+      if (!ok) {
+        broken_ = true;
+        waiting_.clear();
+        stuck = reading_paused_;  // no read is outstanding that could tell
+        reading_paused_ = false;
+      }
+      WriteMore();
+      if (reading_paused_) ReadMore();
+      result = TakeEnd();
+    }
+    if (stuck) OnRefused(absl::CancelledError("the client is gone"));
+    if (result.has_value()) this->Finish(*std::move(result));
+  }
+
+  void OnCancel() final { scope_.Cancel(); }
+
+  void OnDone() final {
+    streams_->Remove(this);
+    { engine::MutexLock lock(&mutex_); }
+    delete this;
+  }
+
+  CallScope scope_;
+  OpenStreams* const streams_;
+
+  engine::Mutex mutex_;
+  std::shared_ptr<Request> incoming_ ABSL_GUARDED_BY(mutex_);
+  Response outgoing_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reading_paused_ ABSL_GUARDED_BY(mutex_) = false;
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_RPC_STREAM_CALL_H_

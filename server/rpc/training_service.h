@@ -1,0 +1,46 @@
+// TrainingService: training, and what training would do.
+#ifndef CHAINRULE_SERVER_RPC_TRAINING_SERVICE_H_
+#define CHAINRULE_SERVER_RPC_TRAINING_SERVICE_H_
+
+#include "chainrule/v1/training_service.grpc.pb.h"
+#include "server/rpc/unary_call.h"
+
+namespace chainrule::server {
+
+class TrainingServiceImpl final : public v1::TrainingService::CallbackService {
+ public:
+  explicit TrainingServiceImpl(const Environment* environment);
+
+  grpc::ServerUnaryReactor* Train(grpc::CallbackServerContext* context,
+                                  const v1::TrainRequest* request,
+                                  v1::TrainResponse* response) override;
+  grpc::ServerBidiReactor<v1::FitRequest, v1::FitResponse>* Fit(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* GetGradients(grpc::CallbackServerContext* context,
+                                         const v1::GetGradientsRequest* request,
+                                         v1::GetGradientsResponse* response) override;
+  grpc::ServerUnaryReactor* CheckGradients(grpc::CallbackServerContext* context,
+                                           const v1::CheckGradientsRequest* request,
+                                           v1::CheckGradientsResponse* response) override;
+  grpc::ServerUnaryReactor* Evaluate(grpc::CallbackServerContext* context,
+                                     const v1::EvaluateRequest* request,
+                                     v1::EvaluateResponse* response) override;
+
+ private:
+  using TrainRpcCall = UnaryCall<v1::TrainRequest, v1::TrainResponse>;
+  using GradientsCall = UnaryCall<v1::GetGradientsRequest, v1::GetGradientsResponse>;
+  using CheckCall = UnaryCall<v1::CheckGradientsRequest, v1::CheckGradientsResponse>;
+  using EvaluateCall = UnaryCall<v1::EvaluateRequest, v1::EvaluateResponse>;
+
+  absl::Status QueueTrain(TrainRpcCall* call);
+  absl::Status ComputeGradients(GradientsCall* call);
+  absl::Status CompareGradients(CheckCall* call);
+  absl::Status Measure(EvaluateCall* call);
+
+  const Environment& environment_;
+  const Rpc train_, fit_, get_gradients_, check_gradients_, evaluate_;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_RPC_TRAINING_SERVICE_H_
