@@ -1,0 +1,122 @@
+#include "server/convert/fit.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/server/convert/support.h"
+
+namespace chainrule::server {
+namespace {
+
+constexpr char kOneRow[] = "inputs { shape: [1, 2] values: [1, 2] } class_labels { ids: 1 }";
+constexpr char kTwoRows[] =
+    "inputs { shape: [2, 2] values: [3, 4, 5, 6] } class_labels { ids: [0, 1] }";
+
+FitRows Rows(const std::string& header = "", const Limits& limits = {}) {
+  return {FromText<v1::FitHeader>(header), ContextOf(kBinary, limits)};
+}
+
+absl::Status AddText(const std::string& text, FitRows* rows) {
+  return rows->Add(SharedFromText<v1::FitRequest>(text));
+}
+
+std::string Training(const std::string& rows) { return "examples {" + rows + "}"; }
+std::string Validation(const std::string& rows) { return "validation_examples {" + rows + "}"; }
+
+TEST(FitRowsTest, KeepsRowsToLearnFromApartFromThoseForValidation) {
+  FitRows rows = Rows();
+  ASSERT_TRUE(AddText(Training(kOneRow), &rows).ok());
+  ASSERT_TRUE(AddText(Validation(kTwoRows), &rows).ok());
+  ASSERT_TRUE(AddText(Training(kTwoRows), &rows).ok());
+  EXPECT_EQ(rows.rows_received(), 5);
+  EXPECT_TRUE(rows.CheckComplete().ok());
+  const auto input = rows.Read();
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_EQ(input->examples.rows(), 3);
+  EXPECT_EQ(input->validation->rows(), 2);
+  std::vector<float> row(2);
+  input->examples.CopyInputs(2, row);
+  EXPECT_EQ(row, (std::vector<float>{5, 6}));
+}
+
+TEST(FitRowsTest, HasNoValidationUnlessRowsCame) {
+  FitRows rows = Rows();
+  ASSERT_TRUE(AddText(Training(kOneRow), &rows).ok());
+  EXPECT_FALSE(rows.Read()->validation.has_value());
+}
+
+TEST(FitRowsTest, RefusesMessagesOutOfPlace) {
+  FitRows rows = Rows("validation_fraction: 0.5");
+  ExpectRefused(AddText("header {}", &rows), "header", "only the first message");
+  ExpectRefused(AddText("", &rows), "kind", "must be examples");
+  ExpectRefused(AddText(Validation(kOneRow), &rows), "validation_examples",
+                "beside the header's validation_fraction");
+  EXPECT_EQ(rows.rows_received(), 0);
+}
+
+TEST(FitRowsTest, SaysWhichMessageIsWrong) {
+  FitRows rows = Rows();
+  ASSERT_TRUE(AddText(Training(kOneRow), &rows).ok());
+  const absl::Status form = AddText("validation_examples {}", &rows);
+  ExpectRefused(form, "validation_examples.inputs.shape", "[]; ");
+  EXPECT_EQ(form.message().substr(0, 11), "message 2: ");
+  ASSERT_TRUE(AddText(Training("inputs { shape: [1, 2] values: [1, nan] } "
+                               "class_labels { ids: 1 }"),
+                      &rows)
+                  .ok());
+  const absl::Status element = rows.Read().status();
+  ExpectRefused(element, "examples.inputs", "row 0, column 1: nan");
+  EXPECT_EQ(element.message().substr(0, 11), "message 2: ");
+}
+
+TEST(FitRowsTest, RefusesMoreBytesThanTheLimit) {
+  Limits limits;
+  limits.max_fit_bytes = 30;  // a row is 8 bytes of inputs and 4 of its class
+  FitRows rows = Rows("", limits);
+  ASSERT_TRUE(AddText(Training(kTwoRows), &rows).ok());
+  EXPECT_EQ(rows.bytes(), 24);
+  ExpectRefused(AddText(Training(kOneRow), &rows), "examples", "36 exceeds max_fit_bytes of 30",
+                "LIMIT_EXCEEDED");
+  EXPECT_EQ(rows.rows_received(), 2);
+}
+
+TEST(FitRowsTest, NeedsRowsToLearnFrom) {
+  FitRows none = Rows();
+  ASSERT_TRUE(AddText(Validation(kOneRow), &none).ok());
+  ExpectRefused(none.CheckComplete(), "examples", "0 rows; must be 1 or more");
+  FitRows one = Rows("validation_fraction: 0.1");
+  ASSERT_TRUE(AddText(Training(kOneRow), &one).ok());
+  ExpectRefused(one.CheckComplete(), "examples", "1 rows; must be 2 or more");
+}
+
+TEST(FitRowsTest, WeightsMayBeZeroInAMessageButNotInAll) {
+  const std::string zero = std::string(kOneRow) + "sample_weights { shape: 1 values: 0 }";
+  FitRows rows = Rows();
+  ASSERT_TRUE(AddText(Training(zero), &rows).ok());
+  ExpectRefused(rows.Read().status(), "examples.sample_weights", "must be above 0");
+  ASSERT_TRUE(AddText(Training(kOneRow), &rows).ok());
+  EXPECT_TRUE(rows.Read().ok());
+}
+
+TEST(FitRowsTest, DigestIsOfTheRowsHoweverTheyWereCut) {
+  FitRows two = Rows();
+  ASSERT_TRUE(AddText(Training(kOneRow), &two).ok());
+  ASSERT_TRUE(AddText(Training(kTwoRows), &two).ok());
+  FitRows one = Rows();
+  ASSERT_TRUE(AddText(Training("inputs { shape: [3, 2] values: [1, 2, 3, 4, 5, 6] } "
+                               "class_labels { ids: [1, 0, 1] }"),
+                      &one)
+                  .ok());
+  EXPECT_EQ(one.Read()->digest, two.Read()->digest);
+  FitRows other = Rows("epochs: 2");
+  ASSERT_TRUE(AddText(Training(kOneRow), &other).ok());
+  ASSERT_TRUE(AddText(Training(kTwoRows), &other).ok());
+  EXPECT_NE(other.Read()->digest, two.Read()->digest);
+  FitRows apart = Rows();
+  ASSERT_TRUE(AddText(Training(kOneRow), &apart).ok());
+  ASSERT_TRUE(AddText(Validation(kTwoRows), &apart).ok());
+  EXPECT_NE(apart.Read()->digest, two.Read()->digest);
+}
+
+}  // namespace
+}  // namespace chainrule::server

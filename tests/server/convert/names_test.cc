@@ -1,0 +1,98 @@
+#include "server/convert/names.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+#include "server/convert/violations.h"
+#include "tests/server/convert/support.h"
+
+namespace chainrule::server {
+namespace {
+
+TEST(NamesTest, AcceptsIdsOfTheContractsForm) {
+  for (const std::string id : {"a", "iris", "a1", "a-b_c", "a--b"})
+    EXPECT_TRUE(IsModelId(id)) << id;
+  EXPECT_TRUE(IsModelId(std::string(63, 'a')));
+}
+
+TEST(NamesTest, RefusesOtherIds) {
+  for (const std::string id : {"", "A", "1a", "a-", "a_", "-a", "a b", "a@b", "a/b", "ä", "aB"}) {
+    EXPECT_FALSE(IsModelId(id)) << id;
+    ExpectRefused(CheckModelId(id, "model_id"), "model_id", "must be [a-z]");
+  }
+  EXPECT_FALSE(IsModelId(std::string(64, 'a')));
+  EXPECT_FALSE(IsModelId(absl::string_view("a\0b", 3)));
+}
+
+TEST(NamesTest, ParsesWhatItFormats) {
+  const auto live = ParseModelReference(ModelName("iris"), "model");
+  ASSERT_TRUE(live.ok());
+  EXPECT_EQ(live->id, "iris");
+  EXPECT_EQ(live->revision, "");
+}
+
+TEST(NamesTest, ParsesVersionsAndAliases) {
+  EXPECT_EQ(ParseModelReference("models/iris@3", "model")->revision, "3");
+  EXPECT_EQ(ParseModelReference("models/iris@prod", "model")->revision, "prod");
+}
+
+TEST(NamesTest, RefusesWhatIsNoModelName) {
+  for (const std::string name :
+       {"", "iris", "models/", "models/Iris", "model/iris", "models/iris/x", "models/iris@",
+        "models/iris@0", "models/iris@03", "models/iris@-1", "models/iris@a@b", "models/@1",
+        "models/iris@99999999999999999999", "/models/iris", "models/iris "}) {
+    ExpectRefused(ParseModelReference(name, "model").status(), "model", "must be models/{model}");
+  }
+}
+
+TEST(NamesTest, ReadersFindNoVersionsYet) {
+  EXPECT_EQ(*ParseReadModel("models/iris", "model"), "iris");
+  const absl::Status status = ParseReadModel("models/iris@3", "model").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(status.message(), "model 'iris' has no version '3'");
+  EXPECT_EQ(engine::GetErrorDetail(status).resource_name, "models/iris@3");
+  EXPECT_EQ(engine::GetErrorDetail(status).reason, "MODEL_NOT_FOUND");
+}
+
+TEST(NamesTest, WritersTakeNoVersion) {
+  EXPECT_EQ(*ParseLiveModel("models/iris", "model"), "iris");
+  ExpectRefused(ParseLiveModel("models/iris@3", "model").status(), "model",
+                "must name the live model");
+}
+
+TEST(NamesTest, RequestIdsAreUuidsOfAnyVersionAndCase) {
+  EXPECT_EQ(*ParseRequestId(""), "");
+  EXPECT_EQ(*ParseRequestId("0190B4E4-9F2A-7CC3-98C4-DC0C0C07398F"),
+            "0190b4e4-9f2a-7cc3-98c4-dc0c0c07398f");
+  for (const std::string id :
+       {"x", "0190b4e4-9f2a-7cc3-98c4-dc0c0c07398", "0190b4e4-9f2a-7cc3-98c4-dc0c0c07398g",
+        "0190b4e49f2a7cc398c4dc0c0c07398f", "{190b4e4-9f2a-7cc3-98c4-dc0c0c07398f"}) {
+    ExpectRefused(ParseRequestId(id).status(), "request_id", "must be a UUID");
+  }
+}
+
+TEST(EchoTest, StaysWithin64BytesAndBetweenCharacters) {
+  EXPECT_EQ(Echo("a\nb"), "'a?b'");
+  for (size_t length = 55; length < 70; ++length) {
+    std::string text(length, 'x');
+    text += "äöü€ and more text that is too long";
+    const std::string echo = Echo(text);
+    EXPECT_LE(echo.size(), 64U);
+    // Cut inside a character, the last byte before the ellipsis would start one.
+    const std::string before = echo.substr(0, echo.size() - std::string("…'").size());
+    EXPECT_TRUE(before.back() == 'x' || absl::StrContains("äöü€", before.substr(length + 1)))
+        << echo;
+  }
+}
+
+TEST(ViolationsTest, KeepsSixteenAndCountsTheOthers) {
+  Violations violations;
+  EXPECT_TRUE(violations.ToStatus().ok());
+  for (int i = 0; i < 40; ++i) violations.Add("f" + std::to_string(i), std::string(64, 'x'));
+  const absl::Status status = violations.ToStatus();
+  EXPECT_EQ(engine::GetErrorDetail(status).violations.size(), 16U);
+  EXPECT_TRUE(absl::StrContains(status.message(), "(and 39 more)")) << status;
+}
+
+}  // namespace
+}  // namespace chainrule::server
