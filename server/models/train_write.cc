@@ -142,7 +142,7 @@ class TrainWrite : public Write {
     const bool diverged = why.code() == absl::StatusCode::kFailedPrecondition;
     if (!diverged) trainer_->Interrupt();
     Publish(writer);
-    const absl::Status status = diverged ? why : Interrupted(why, writer->id(), trainer_->step());
+    absl::Status status = diverged ? why : Interrupted(why, writer->id(), trainer_->step());
     if (diverged) {
       Remember(writer, status);
     } else {
@@ -151,7 +151,7 @@ class TrainWrite : public Write {
       Remember(writer, std::move(progress));
     }
     Release(writer);
-    return Finish(status);
+    return Finish(std::move(status));
   }
 
   // Gives the training's memory back before the caller hears that it ended.

@@ -45,6 +45,7 @@ TEST_F(LanesTest, CallCancelledBehindATrainingEndsSoon) {
   EXPECT_EQ(cancelled.status().code(), absl::StatusCode::kCancelled);
   EXPECT_FALSE(endless.ready());
   model->Stop();
+  EXPECT_EQ(Reason(endless.status()), "STOPPING");
 }
 
 TEST_F(LanesTest, DeleteEndsATrainingThatRuns) {
