@@ -75,12 +75,13 @@ struct LeakyReluFunction {
 };
 
 struct GeluFunction {
-  // z·Φ(z); z is held from below so that −∞ gives 0, not −∞·0.
+  // z·Φ(z) = max(z, 0) − |z|·(1 − Φ(|z|)). The tail's two factors are not multiplied
+  // with each other first: that would lose digits where Φ is denormal and z·Φ is not.
   template <class D, class V>
-  static HWY_INLINE V Value(D d, V /*slope*/, V z) {
+  static HWY_INLINE V Value(D d, V slope, V z) {
     const V u = AtMost(d, hn::Abs(z), kNormalLimit);
-    const V distribution = NormalDistribution(d, z, u, ExpOfHalfSquare(d, u));
-    return hn::Mul(AtLeast(d, z, -kNormalLimit), distribution);
+    const V scaled = hn::Mul(u, ExpOfHalfSquare(d, u));
+    return hn::NegMulAdd(scaled, NormalTailRatio(d, u), ReluFunction::Value(d, slope, z));
   }
   // Φ(z) + z·φ(z)
   template <class D, class V>

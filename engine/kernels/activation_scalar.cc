@@ -23,10 +23,14 @@ double NormalDensity(double z) {
 }
 
 // The limits at ±∞ are taken, where z·Φ(z) and z·φ(z) would be ∞·0.
-double Gelu(double z) { return NormalDistribution(z) == 0 ? 0.0 : z * NormalDistribution(z); }
+double Gelu(double z) {
+  const double distribution = NormalDistribution(z);
+  return distribution == 0 ? 0.0 : z * distribution;
+}
 
 double GeluDerivative(double z) {
-  return NormalDistribution(z) + (NormalDensity(z) == 0 ? 0.0 : z * NormalDensity(z));
+  const double density = NormalDensity(z);
+  return NormalDistribution(z) + (density == 0 ? 0.0 : z * density);
 }
 
 void SoftmaxRow(std::span<const float> z, std::span<float> a) {

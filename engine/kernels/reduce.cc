@@ -171,46 +171,67 @@ bool AllFinite(const float* x, size_t count) {
   return hn::AllTrue(d, hn::Eq(hn::Add(s0, s1), zero));
 }
 
-HWY_INLINE FloatVector PenaltyGradient(Float d, float l1, float l2, FloatVector w,
-                                       FloatVector gradient) {
-  const auto is_zero = hn::Eq(w, hn::Zero(d));
-  const auto sign = hn::IfThenZeroElse(is_zero, hn::CopySign(hn::Set(d, l1), w));
-  return hn::Add(gradient, hn::MulAdd(hn::Set(d, l2), w, sign));
-}
-
 HWY_INLINE void AddMagnitudes(Float d, FloatVector v, DoubleVector& lower, DoubleVector& upper) {
   const auto magnitude = hn::Abs(v);
   lower = hn::Add(lower, PromoteLower(d, magnitude));
   upper = hn::Add(upper, PromoteUpper(d, magnitude));
 }
 
-double AddPenaltyTarget(float l1, float l2, ConstMatrixView w, MatrixView gradient) {
+// One type a penalty: its gradient at w, and its terms in two sums of doubles.
+struct L1Penalty {
+  static HWY_INLINE FloatVector AddGradient(Float d, float strength, FloatVector w,
+                                            FloatVector gradient) {
+    const auto sign = hn::CopySign(hn::Set(d, strength), w);
+    return hn::Add(gradient, hn::IfThenZeroElse(hn::Eq(w, hn::Zero(d)), sign));
+  }
+  static HWY_INLINE void AddTerms(Float d, FloatVector w, DoubleVector& s0, DoubleVector& s1) {
+    AddMagnitudes(d, w, s0, s1);
+  }
+};
+
+struct L2Penalty {
+  static HWY_INLINE FloatVector AddGradient(Float d, float strength, FloatVector w,
+                                            FloatVector gradient) {
+    return hn::MulAdd(hn::Set(d, strength), w, gradient);
+  }
+  static HWY_INLINE void AddTerms(Float d, FloatVector w, DoubleVector& s0, DoubleVector& s1) {
+    AddSquares(d, w, s0, s1);
+  }
+};
+
+// Returns Σ|w| or Σw².
+template <class Penalty>
+double AddPenaltyOf(float strength, ConstMatrixView w, MatrixView gradient) {
   const Float d;
   const Double dd;
   const size_t lanes = hn::Lanes(d);
   const auto columns = static_cast<size_t>(w.columns);
-  DoubleVector a0 = hn::Zero(dd), a1 = a0, s0 = a0, s1 = a0;
+  DoubleVector s0 = hn::Zero(dd), s1 = s0;
   for (int64_t row = 0; row < w.rows; ++row) {
     const float* from = w.data + row * w.stride;
     float* to = gradient.data + row * gradient.stride;
     size_t i = 0;
     for (; i + lanes <= columns; i += lanes) {
       const auto v = hn::LoadU(d, from + i);
-      AddMagnitudes(d, v, a0, a1);
-      AddSquares(d, v, s0, s1);
-      hn::StoreU(PenaltyGradient(d, l1, l2, v, hn::LoadU(d, to + i)), d, to + i);
+      Penalty::AddTerms(d, v, s0, s1);
+      hn::StoreU(Penalty::AddGradient(d, strength, v, hn::LoadU(d, to + i)), d, to + i);
     }
     if (i < columns) {
       const size_t left = columns - i;
       const auto v = LoadPartial(d, from + i, left);
-      AddMagnitudes(d, v, a0, a1);
-      AddSquares(d, v, s0, s1);
-      StorePartial(d, PenaltyGradient(d, l1, l2, v, LoadPartial(d, to + i, left)), to + i, left);
+      const auto old = LoadPartial(d, to + i, left);
+      Penalty::AddTerms(d, v, s0, s1);
+      StorePartial(d, Penalty::AddGradient(d, strength, v, old), to + i, left);
     }
   }
-  const double magnitudes = SumLanes(dd, hn::Add(a0, a1));
-  const double squares = SumLanes(dd, hn::Add(s0, s1));
-  return static_cast<double>(l1) * magnitudes + 0.5 * static_cast<double>(l2) * squares;
+  return SumLanes(dd, hn::Add(s0, s1));
+}
+
+double AddPenaltyTarget(float l1, float l2, ConstMatrixView w, MatrixView gradient) {
+  double penalty = 0;
+  if (l1 != 0) penalty += static_cast<double>(l1) * AddPenaltyOf<L1Penalty>(l1, w, gradient);
+  if (l2 != 0) penalty += 0.5 * static_cast<double>(l2) * AddPenaltyOf<L2Penalty>(l2, w, gradient);
+  return penalty;
 }
 
 }  // namespace
