@@ -60,10 +60,10 @@ UpdateRule Optimizer::RuleOf(double learning_rate, int64_t t, double norm) const
   rule.learning_rate = static_cast<float>(learning_rate);
   rule.momentum = static_cast<float>(spec_.momentum);
   rule.nesterov = spec_.nesterov;
-  rule.beta1 = static_cast<float>(spec_.beta1);
-  rule.beta2 = static_cast<float>(spec_.beta2);
+  rule.beta1 = spec_.beta1;
+  rule.beta2 = spec_.beta2;
   rule.epsilon = static_cast<float>(spec_.epsilon);
-  rule.rho = static_cast<float>(spec_.rho);
+  rule.rho = spec_.rho;
   rule.bias_correction1 = static_cast<float>(1.0 / (1.0 - std::pow(spec_.beta1, steps)));
   rule.bias_correction2 = static_cast<float>(1.0 / (1.0 - std::pow(spec_.beta2, steps)));
   rule.weight_decay = static_cast<float>(spec_.weight_decay);
