@@ -5,10 +5,16 @@
 namespace chainrule::engine {
 namespace {
 
-// Multiply-adds of a tile: about 0.2 ms on a core of the day, which is what a
-// prediction beside training then waits for.
-constexpr int64_t kTileWork = 8'000'000;
-// Below this a tile packs its operands for too few products of each.
+// Multiply-adds of a tile: about 0.25 ms on a core of the day. Each call of sgemm
+// packs its operands anew, so a large product gives up that aim for fewer tiles, as
+// long as there are kEnoughTiles and none has more than kMostWork.
+constexpr int64_t kTileWork = 13'000'000;
+constexpr int64_t kEnoughTiles = 8;
+constexpr int64_t kMostWork = 160'000'000;
+// To pack the operand that the tiles of a column share costs sgemm several times what
+// the other does (measured; with a transposed `a` it is the other way round). So one
+// side stays whole until it is so many times the other.
+constexpr int64_t kAspect = 8;
 constexpr int64_t kSmallestSide = 64;
 // Sides are multiples of a kernel's width, so that edge kernels stay at the edge.
 constexpr int64_t kSideStep = 16;
@@ -41,12 +47,16 @@ ConstMatrixView OpColumns(Transpose transpose, ConstMatrixView matrix, int64_t f
 
 }  // namespace
 
-TileSize ChooseTileSize(int64_t rows, int64_t columns, int64_t inner) {
+TileSize ChooseTileSize(Transpose transpose_a, int64_t rows, int64_t columns, int64_t inner) {
+  const int64_t work = rows * columns * inner;
+  const int64_t wanted = std::max(kTileWork, std::min(work / kEnoughTiles, kMostWork));
   TileSize size{.rows = rows, .columns = columns};
-  while (size.rows * size.columns * inner > kTileWork) {
-    int64_t& longer = size.rows > size.columns ? size.rows : size.columns;
-    if (longer <= kSmallestSide) break;
-    longer = HalfOf(longer);
+  int64_t& kept = transpose_a == Transpose::kYes ? size.columns : size.rows;
+  int64_t& split = transpose_a == Transpose::kYes ? size.rows : size.columns;
+  while (size.rows * size.columns * inner > wanted) {
+    int64_t& side = split > kSmallestSide && split * kAspect > kept ? split : kept;
+    if (side <= kSmallestSide) break;
+    side = HalfOf(side);
   }
   return size;
 }
@@ -56,7 +66,7 @@ void ParallelGemm(const Executor& executor, Transpose transpose_a, Transpose tra
                   absl::FunctionRef<void(const Tile&)> epilogue) {
   if (c.rows == 0 || c.columns == 0) return;
   const int64_t inner = transpose_a == Transpose::kYes ? a.rows : a.columns;
-  const TileSize size = ChooseTileSize(c.rows, c.columns, inner);
+  const TileSize size = ChooseTileSize(transpose_a, c.rows, c.columns, inner);
   const int64_t count = CeilDivide(c.rows, size.rows) * CeilDivide(c.columns, size.columns);
   executor.ParallelFor(count, [&](int64_t index) {
     const Tile tile = TileAt(index, size, c);

@@ -25,7 +25,7 @@ struct TileSize {
   int64_t rows = 0;
   int64_t columns = 0;
 };
-TileSize ChooseTileSize(int64_t rows, int64_t columns, int64_t inner);
+TileSize ChooseTileSize(Transpose transpose_a, int64_t rows, int64_t columns, int64_t inner);
 
 // As Gemm. `epilogue`, if any, is called once for each tile of c right after its
 // product, on the same thread, while the tile is warm; it may write that tile of c.

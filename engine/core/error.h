@@ -32,8 +32,7 @@ struct ErrorDetail {
   std::optional<absl::Duration> retry_after;
 };
 
-absl::Status MakeError(absl::StatusCode code, absl::string_view message,
-                       const ErrorDetail& detail);
+absl::Status MakeError(absl::StatusCode code, absl::string_view message, const ErrorDetail& detail);
 // What MakeError put there; empty for a status made otherwise.
 ErrorDetail GetErrorDetail(const absl::Status& status);
 

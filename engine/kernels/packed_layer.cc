@@ -1,8 +1,8 @@
-// Weights lie in panels of kPanelWidth units: for each input, the units' weights
-// side by side, so a vector of outputs takes one vector of weights and one
-// broadcast input a step. A tile is kRows rows × kVectors vectors of outputs, held
-// in registers over a block of inputs. Tile shapes differ between processors and
-// numbers of rows; the chain of an output does not.
+// Weights lie in panels of kPanelWidth units, two vectors of the target: for each input, the units'
+// weights side by side, so a vector of outputs takes one vector of weights and one broadcast input
+// a step. A tile is kRows rows × kVectors vectors of outputs, held in registers over a block of
+// inputs. Tile shapes differ between processors and numbers of rows; the chain of an output does
+// not.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/packed_layer.cc"
 // Tiles are arrays of vectors, which vectors of unknown size cannot be in.
@@ -22,12 +22,6 @@
 #ifndef CHAINRULE_ENGINE_KERNELS_PACKED_LAYER_ONCE
 #define CHAINRULE_ENGINE_KERNELS_PACKED_LAYER_ONCE
 namespace chainrule::engine {
-
-// Two vectors of AVX-512, or four of AVX2; units are padded to it.
-inline constexpr size_t kPanelWidth = 32;
-inline size_t RoundUp(size_t units) {
-  return (units + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
-}
 
 // What a target's kernel is called with.
 struct Product {
@@ -56,6 +50,7 @@ constexpr size_t kSums = kManyRegisters ? 24 : 12;
 // With AVX-512, 8 rows are faster than 10 or 12, and 16 sums are enough to keep two
 // units busy.
 constexpr size_t kMaxRows = kManyRegisters ? 8 : 6;
+constexpr size_t kPanelWidth = 2 * kLanes;
 constexpr size_t kBlock = static_cast<size_t>(kChainBlock);
 
 // Vectors side by side in a tile of so many rows: with few rows more, to have
@@ -131,7 +126,7 @@ template <size_t kRows, size_t kVectors>
 void RowsFrom(const Product& product, size_t begin, size_t end, size_t column) {
   constexpr size_t kWidth = kVectors * kLanes;
   constexpr size_t kLeast = kVectors == 1 ? 0 : kWidth / 2;
-  const size_t padded = RoundUp(product.units);
+  const size_t padded = (product.units + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
   for (; column + kLeast < product.units && column + kWidth <= padded; column += kWidth) {
     Columns<kRows, kVectors>(product, begin, end, column);
   }
@@ -156,6 +151,8 @@ void MultiplyPacked(const Product& product, size_t rows) {
   if (whole < rows) LastRows<kMaxRows - 1>(product, whole, rows);
 }
 
+size_t PanelWidth() { return kPanelWidth; }
+
 bool Fuses() { return HWY_NATIVE_FMA != 0; }
 
 const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
@@ -167,22 +164,37 @@ HWY_AFTER_NAMESPACE();
 namespace chainrule::engine {
 
 HWY_EXPORT(MultiplyPacked);
+HWY_EXPORT(PanelWidth);
 HWY_EXPORT(Fuses);
 HWY_EXPORT(TargetName);
+
+namespace {
+
+// A cache line of each unit's weights at a time, and the panel's part they go to is
+// small enough for the first-level cache.
+void PackPanel(ConstMatrixView weights, int64_t width, float* panel) {
+  constexpr int64_t kStep = 16;
+  for (int64_t begin = 0; begin < weights.columns; begin += kStep) {
+    const int64_t end = std::min(weights.columns, begin + kStep);
+    for (int64_t unit = 0; unit < weights.rows; ++unit) {
+      const float* const row = weights.row(unit).data();
+      float* const place = panel + unit;
+      for (int64_t k = begin; k < end; ++k) place[k * width] = row[k];
+    }
+  }
+}
+
+}  // namespace
 
 PackedLayer::PackedLayer(ConstMatrixView weights)
     : inputs_(weights.columns),
       units_(weights.rows),
-      panels_(RoundUp(static_cast<size_t>(weights.rows)) * static_cast<size_t>(weights.columns)) {
-  for (int64_t unit = 0; unit < units_; ++unit) {
-    const auto column = static_cast<size_t>(unit);
-    float* place = panels_.data() +
-                   column / kPanelWidth * kPanelWidth * static_cast<size_t>(inputs_) +
-                   column % kPanelWidth;
-    for (const float weight : weights.row(unit)) {
-      *place = weight;
-      place += kPanelWidth;
-    }
+      panel_width_(static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(PanelWidth)())) {
+  const int64_t padded = (units_ + panel_width_ - 1) / panel_width_ * panel_width_;
+  panels_ = AlignedBuffer(static_cast<size_t>(padded * inputs_));
+  for (int64_t unit = 0; unit < units_; unit += panel_width_) {
+    const int64_t count = std::min(panel_width_, units_ - unit);
+    PackPanel(weights.Rows(unit, count), panel_width_, panels_.data() + unit * inputs_);
   }
 }
 

@@ -37,6 +37,7 @@ class PackedLayer {
  private:
   int64_t inputs_;
   int64_t units_;
+  int64_t panel_width_;   // the target's
   AlignedBuffer panels_;  // ⌈units/width⌉ panels [inputs × width], zeros beyond the last unit
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 // Floats of a layer's inputs in a block of rows: they stay in a second-level cache
 // while all of the layer's weights pass.
-constexpr int64_t kBlockFloats = 98'304;
+constexpr int64_t kBlockFloats = 131'072;
 constexpr int64_t kMaxBlockRows = 240;
 // Whole tiles, and the least that is worth another thread.
 constexpr int64_t kRowStep = 8;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "engine/blas/blas_runtime.h"
@@ -11,8 +12,6 @@
 
 namespace chainrule::engine {
 namespace {
-
-using ::testing::Each;
 
 struct Product {
   Transpose transpose_a;
@@ -99,15 +98,28 @@ TEST(ParallelGemmEmptyTest, EmptyOutputsRunNothing) {
 }
 
 TEST(ChooseTileSizeTest, SmallProductsAreOneTile) {
-  const TileSize size = ChooseTileSize(32, 64, 30);
+  const TileSize size = ChooseTileSize(Transpose::kNo, 32, 64, 30);
   EXPECT_EQ(size.rows, 32);
   EXPECT_EQ(size.columns, 64);
 }
 
-TEST(ChooseTileSizeTest, LargeProductsAreManyTilesThatAreNotThin) {
-  const TileSize size = ChooseTileSize(256, 2048, 1024);
-  EXPECT_GE((256 / size.rows) * (2048 / size.columns), 16);
-  EXPECT_GE(std::min(size.rows, size.columns), 64);
+TEST(ChooseTileSizeTest, LargeProductsAreSeveralTilesThatAreNotThin) {
+  for (const Transpose transpose_a : {Transpose::kNo, Transpose::kYes}) {
+    for (const auto& [rows, columns] : {std::pair(256, 2048), std::pair(4096, 128)}) {
+      const TileSize size = ChooseTileSize(transpose_a, rows, columns, 1024);
+      EXPECT_GE((rows / size.rows) * (columns / size.columns), 8);
+      EXPECT_GE(std::min(size.rows, size.columns), 64);
+    }
+  }
+}
+
+TEST(ChooseTileSizeTest, EvenTheThinnestProductEnds) {
+  const TileSize column = ChooseTileSize(Transpose::kNo, 1'000'000, 1, 1000);
+  EXPECT_EQ(column.columns, 1);
+  EXPECT_LT(column.rows, 1'000'000);
+  const TileSize deep = ChooseTileSize(Transpose::kYes, 2, 3, 1'000'000'000);
+  EXPECT_EQ(deep.rows, 2);
+  EXPECT_EQ(deep.columns, 3);
 }
 
 }  // namespace
