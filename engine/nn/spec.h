@@ -15,7 +15,11 @@
 namespace chainrule::engine {
 
 enum class Initializer : uint8_t {
-  kXavierUniform, kXavierNormal, kHeUniform, kHeNormal, kZeros,
+  kXavierUniform,
+  kXavierNormal,
+  kHeUniform,
+  kHeNormal,
+  kZeros,
 };
 
 struct LayerSpec {
@@ -80,10 +84,13 @@ inline bool IsRegression(Loss loss) {
 // the losses of regression with anything but SOFTMAX.
 inline bool LossFits(Loss loss, Activation last) {
   switch (loss) {
-    case Loss::kBinaryCrossEntropy: return last == Activation::kSigmoid;
-    case Loss::kCategoricalCrossEntropy: return last == Activation::kSoftmax;
+    case Loss::kBinaryCrossEntropy:
+      return last == Activation::kSigmoid;
+    case Loss::kCategoricalCrossEntropy:
+      return last == Activation::kSoftmax;
     case Loss::kMeanSquaredError:
-    case Loss::kHuber: return last != Activation::kSoftmax;
+    case Loss::kHuber:
+      return last != Activation::kSoftmax;
   }
   return false;
 }

@@ -228,6 +228,7 @@ void Model::Impl::Enqueue(std::unique_ptr<Write> write, std::shared_ptr<Model> s
       schedule = !std::exchange(scheduled_, true);
     }
   }
+  // NOLINTNEXTLINE(bugprone-use-after-move): a write that is refused was not moved.
   if (!refusal.ok()) return write->Fail(std::move(refusal));
   if (schedule) scheduler_->Schedule(std::move(self));
 }
