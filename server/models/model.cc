@@ -19,8 +19,17 @@ namespace {
 
 using engine::MutexLock;
 
+// What a model takes beside its blocks: its own objects, the queue, the window and the
+// spec, twice. Measured; memory_test holds it to the truth.
+constexpr int64_t kModelBytes = 2'500;
+constexpr int64_t kLayerBytes = 100;
+
 int64_t Bytes(const engine::AlignedBuffer& buffer) {
   return static_cast<int64_t>(buffer.size() * sizeof(float));
+}
+
+int64_t ObjectBytes(const engine::Network& network) {
+  return kModelBytes + kLayerBytes * network.layer_count();
 }
 
 }  // namespace
@@ -28,7 +37,8 @@ int64_t Bytes(const engine::AlignedBuffer& buffer) {
 int64_t IdleMemoryBytes(const engine::Network& network) {
   const engine::OptimizerSpec& optimizer = network.spec().optimizer;
   const int arrays = engine::StateArrays(optimizer.kind, static_cast<float>(optimizer.momentum));
-  return network.block_size() * (1 + arrays) * static_cast<int64_t>(sizeof(float));
+  const int64_t blocks = network.block_size() * (1 + arrays);
+  return ObjectBytes(network) + blocks * static_cast<int64_t>(sizeof(float));
 }
 
 class Model::Impl : public Writer {
@@ -151,7 +161,7 @@ ModelDescription Model::Impl::DescribeLocked() const {
 int64_t Model::Impl::MemoryBytes() const {
   const int64_t parameters = Bytes(*snapshot_->state().parameters);
   const int64_t optimizer = Bytes(*snapshot_->state().optimizer);
-  int64_t bytes = parameters + optimizer + snapshot_->memory_bytes();
+  int64_t bytes = ObjectBytes(*network_) + parameters + optimizer + snapshot_->memory_bytes();
   // Beside what readers hold, a training has the current state, the next one and a gradient.
   if (training_) bytes += 2 * (parameters + optimizer) + parameters;
   return bytes;
