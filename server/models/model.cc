@@ -234,12 +234,11 @@ void Model::Impl::Enqueue(std::unique_ptr<Write> write, std::shared_ptr<Model> s
     MutexLock lock(&mutex_);
     refusal = Refusal();
     if (refusal.ok()) {
-      queue_.push_back(std::move(write));
+      queue_.push_back(std::exchange(write, nullptr));
       schedule = !std::exchange(scheduled_, true);
     }
   }
-  // NOLINTNEXTLINE(bugprone-use-after-move): a write that is refused was not moved.
-  if (!refusal.ok()) return write->Fail(std::move(refusal));
+  if (write != nullptr) return write->Fail(std::move(refusal));
   if (schedule) scheduler_->Schedule(std::move(self));
 }
 
