@@ -1,0 +1,101 @@
+#include "client/cli/app.h"
+
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "client/cli/commands.h"
+#include "client/cli/flags.h"
+#include "client/cli/session.h"
+#include "client/lib/errors.h"
+
+namespace chainrule::client {
+namespace {
+
+constexpr int kServerSaidNo = 1;
+constexpr int kUsage = 2;
+constexpr int kUnreachable = 3;
+
+constexpr char kAbout[] =
+    "Creates, trains and asks neural networks on a Chainrule server.\n"
+    "`chainrule COMMAND --help` tells each command's flags.";
+
+void AddSettings(CLI::App* app, Settings* settings) {
+  Target* target = &settings->target;
+  app->add_option("--server", target->address, "HOST:PORT or unix:PATH")
+      ->envname("CHAINRULE_SERVER")
+      ->capture_default_str();
+  app->add_option_function<std::string>(
+         "--output", [settings](const std::string& format) { settings->json = format == "json"; },
+         "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  app->add_option("--token", target->token, "What the server asks its callers for")
+      ->envname("CHAINRULE_TOKEN");
+  CLI::Option* ca = app->add_option("--tls-ca", target->tls_ca,
+                                    "Speaks TLS; a PEM file of who vouches for the server");
+  CLI::Option* cert =
+      app->add_option("--tls-cert", target->tls_cert, "A certificate to show, PEM")->needs(ca);
+  CLI::Option* key = app->add_option("--tls-key", target->tls_key, "Its key, PEM")->needs(cert);
+  cert->needs(key);
+  AddDuration(app, "--timeout", &target->timeout, "How long a call may take; train is not bound");
+}
+
+void AddCommands(CLI::App* app, Action* action) {
+  AddCreate(app, action);
+  AddTrain(app, action);
+  AddPredict(app, action);
+  AddEvaluate(app, action);
+  AddGradients(app, action);
+  AddCheck(app, action);
+  AddModels(app, action);
+  AddWeights(app, action);
+  AddInfo(app, action);
+  AddHealth(app, action);
+  AddServe(app, action);
+}
+
+int ReportUsage(const CLI::App& app, const CLI::ParseError& fault, std::ostream* out,
+                std::ostream* error) {
+  if (fault.get_exit_code() == 0) {
+    app.exit(fault, *out, *error);
+    return 0;
+  }
+  *error << "chainrule: " << fault.what() << " (chainrule --help)\n";
+  return kUsage;
+}
+
+int ReportStatus(const absl::Status& status, std::ostream* error) {
+  if (status.ok()) return 0;
+  const Origin origin = OriginOf(status);
+  const std::string text =
+      origin == Origin::kHere ? std::string(status.message()) : Describe(status);
+  if (!text.empty()) *error << "chainrule: " << text << '\n';
+  if (origin == Origin::kHere) return kUsage;
+  return origin == Origin::kServer ? kServerSaidNo : kUnreachable;
+}
+
+}  // namespace
+
+int RunCli(int argc, const char* const* argv, bool out_is_terminal, std::ostream* out,
+           std::ostream* error) {
+  CLI::App app(kAbout, "chainrule");
+  Settings settings;
+  settings.out_is_terminal = out_is_terminal;
+  Action action;
+  app.set_version_flag("--version", CHAINRULE_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  AddSettings(&app, &settings);
+  AddCommands(&app, &action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& fault) {
+    return ReportUsage(app, fault, out, error);
+  }
+  Session session(settings, out);
+  const absl::Status status = action(session);
+  out->flush();
+  return ReportStatus(status, error);
+}
+
+}  // namespace chainrule::client

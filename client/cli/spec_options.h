@@ -1,0 +1,55 @@
+#ifndef CHAINRULE_CLIENT_CLI_SPEC_OPTIONS_H_
+#define CHAINRULE_CLIENT_CLI_SPEC_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "chainrule/v1/model.pb.h"
+#include "client/cli/data_options.h"
+#include "client/cli/optimizer_options.h"
+
+namespace chainrule::client {
+
+// SpecOptions: the flags that describe a network.
+struct SpecOptions {
+  std::string spec_file;
+  // Read from a data set.
+  DataOptions data;
+  bool regression = false;
+  // Its shape.
+  std::optional<int64_t> inputs;
+  std::optional<int64_t> outputs;
+  std::vector<int64_t> hidden;
+  std::string activation;
+  std::string output_activation;
+  std::string initializer;
+  std::optional<double> leaky_slope;
+  double dropout = 0;
+  double l1 = 0;
+  double l2 = 0;
+  // What it learns.
+  std::string loss;
+  std::optional<double> huber_delta;
+  bool multi_label = false;
+  std::optional<int64_t> seed;
+  std::vector<std::string> feature_names;
+  std::vector<std::string> class_names;
+  std::vector<std::string> target_names;
+  OptimizerOptions optimizer;
+};
+
+void AddSpecFlags(CLI::App* app, SpecOptions* options);
+
+// What the flags, and the data set they name, describe. What no flag says stays unset, for
+// the server's defaults; with --from, or more than two class names, the last layer and the
+// loss follow the labels: two classes → one sigmoid unit, more → softmax, numbers →
+// identity and squared error.
+absl::StatusOr<v1::ModelSpec> MakeSpec(const SpecOptions& options);
+
+}  // namespace chainrule::client
+
+#endif  // CHAINRULE_CLIENT_CLI_SPEC_OPTIONS_H_

@@ -1,0 +1,90 @@
+// Start here: the server's services as functions.
+#ifndef CHAINRULE_CLIENT_LIB_CLIENT_H_
+#define CHAINRULE_CLIENT_LIB_CLIENT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "chainrule/v1/model_service.grpc.pb.h"
+#include "chainrule/v1/prediction_service.grpc.pb.h"
+#include "chainrule/v1/server_service.grpc.pb.h"
+#include "chainrule/v1/training_service.grpc.pb.h"
+#include "client/data/rows.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpcpp/channel.h"
+#include "grpcpp/client_context.h"
+
+namespace chainrule::client {
+
+// Target: which server, and what to show it.
+struct Target {
+  std::string address = "127.0.0.1:50051";  // HOST:PORT or unix:PATH
+  std::string token;                        // sent as a bearer token; empty: none
+  // PEM files. With tls_ca the server must show a certificate that this authority signed;
+  // the other two are shown to it where it asks.
+  std::string tls_ca;
+  std::string tls_cert;
+  std::string tls_key;
+  // Of one call. A Fit may take longer.
+  absl::Duration timeout = absl::InfiniteDuration();
+};
+
+// Client: a connection to one server, made when first needed.
+// Thread-safe. Failures carry the server's code, message and details (errors.h).
+class Client {
+ public:
+  using FitListener = std::function<void(const v1::FitResponse&)>;
+
+  // Connects to nobody yet. NOT_FOUND or PERMISSION_DENIED: a file for TLS.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(const Target& target);
+
+  absl::StatusOr<v1::Model> CreateModel(const v1::CreateModelRequest& request);
+  absl::StatusOr<v1::Model> GetModel(absl::string_view name);
+  // All pages.
+  absl::StatusOr<v1::ListModelsResponse> ListModels(absl::string_view filter);
+  absl::Status DeleteModel(const v1::DeleteModelRequest& request);
+  absl::StatusOr<v1::GetWeightsResponse> GetWeights(const v1::GetWeightsRequest& request);
+  absl::StatusOr<v1::SetWeightsResponse> SetWeights(const v1::SetWeightsRequest& request);
+  absl::StatusOr<v1::PredictResponse> Predict(const v1::PredictRequest& request);
+  absl::StatusOr<v1::GetGradientsResponse> GetGradients(const v1::GetGradientsRequest& request);
+  absl::StatusOr<v1::CheckGradientsResponse> CheckGradients(
+      const v1::CheckGradientsRequest& request);
+  absl::StatusOr<v1::EvaluateResponse> Evaluate(const v1::EvaluateRequest& request);
+  absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo();
+  // Of the server (""), a service, or a model (`chainrule.v1/models/{model}`).
+  absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth(absl::string_view service);
+
+  // Trains on the rows of `training`, in messages of about 1 MiB, and never larger than
+  // the server takes. `validation` may be null. `listener` hears every answer but the
+  // last, on another thread, before Fit returns. A fault in a file ends the call before
+  // training begins.
+  absl::StatusOr<v1::TrainResponse> Fit(const v1::FitHeader& header, RowSource* training,
+                                        RowSource* validation, const FitListener& listener);
+
+ private:
+  Client(std::shared_ptr<grpc::Channel> channel, Target target);
+
+  template <typename Stub, typename Request, typename Response>
+  absl::Status Call(Stub& stub,
+                    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                    const Request& request, Response* response);
+  void Prepare(grpc::ClientContext* context) const;
+  bool IsConnected() const;
+
+  const Target target_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  v1::ModelService::Stub models_;
+  v1::TrainingService::Stub training_;
+  v1::PredictionService::Stub prediction_;
+  v1::ServerService::Stub server_;
+  grpc::health::v1::Health::Stub health_;
+};
+
+}  // namespace chainrule::client
+
+#endif  // CHAINRULE_CLIENT_LIB_CLIENT_H_

@@ -1,0 +1,29 @@
+// What a failed call says, on the way from gRPC to a person.
+#ifndef CHAINRULE_CLIENT_LIB_ERRORS_H_
+#define CHAINRULE_CLIENT_LIB_ERRORS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "grpcpp/support/status.h"
+
+namespace chainrule::client {
+
+enum class Origin {
+  kHere,         // never sent: a file, an argument
+  kServer,       // the server said no
+  kUnreachable,  // nobody answered, or the connection broke
+};
+
+// `status` with the server's details, and where it comes from, as payloads. `is_connected`
+// is whether there is a connection now: without one, a deadline means that nobody answered.
+absl::Status FromGrpc(const grpc::Status& status, bool is_connected);
+
+Origin OriginOf(const absl::Status& status);
+
+// `CODE: message`; further violations of a bad request each on a line of its own below.
+std::string Describe(const absl::Status& status);
+
+}  // namespace chainrule::client
+
+#endif  // CHAINRULE_CLIENT_LIB_ERRORS_H_

@@ -1,0 +1,74 @@
+#include "client/lib/examples.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace chainrule::client {
+namespace {
+
+constexpr int64_t kEnvelopeBytes = 4096;  // a message without its rows, generously
+
+v1::Tensor ToTensor(const std::vector<float>& values, std::initializer_list<int64_t> shape) {
+  v1::Tensor tensor;
+  tensor.mutable_shape()->Assign(shape.begin(), shape.end());
+  tensor.mutable_values()->Assign(values.begin(), values.end());
+  return tensor;
+}
+
+}  // namespace
+
+v1::Tensor ToInputs(const Rows& rows) {
+  if (rows.pixels.empty()) return ToTensor(rows.values, {rows.count, rows.width});
+  v1::Tensor tensor;
+  tensor.set_dtype(v1::DATA_TYPE_UINT8);
+  tensor.add_shape(rows.count);
+  tensor.add_shape(rows.width);
+  tensor.mutable_raw()->assign(rows.pixels.begin(), rows.pixels.end());
+  return tensor;
+}
+
+v1::Examples ToExamples(const Rows& rows) {
+  v1::Examples examples;
+  *examples.mutable_inputs() = ToInputs(rows);
+  if (!rows.classes.empty()) {
+    examples.mutable_class_labels()->mutable_ids()->Assign(rows.classes.begin(),
+                                                           rows.classes.end());
+  }
+  if (rows.target_width > 0) {
+    *examples.mutable_targets() = ToTensor(rows.targets, {rows.count, rows.target_width});
+  }
+  if (!rows.weights.empty()) {
+    *examples.mutable_sample_weights() = ToTensor(rows.weights, {rows.count});
+  }
+  return examples;
+}
+
+int64_t RowsPerMessage(const v1::Limits& limits, int64_t bytes_per_row, int64_t wanted_bytes) {
+  int64_t bytes = wanted_bytes;
+  if (limits.max_message_bytes() > 0) {
+    bytes = std::min(bytes, limits.max_message_bytes() - kEnvelopeBytes);
+  }
+  int64_t rows = bytes / std::max<int64_t>(bytes_per_row, 1);
+  if (limits.max_rows() > 0) rows = std::min(rows, limits.max_rows());
+  return std::max<int64_t>(rows, 1);
+}
+
+absl::StatusOr<v1::Examples> ReadExamples(const v1::Limits& limits, RowSource* source) {
+  const int64_t most = RowsPerMessage(limits, source->bytes_per_row(), limits.max_message_bytes());
+  Rows all;
+  Rows block;
+  do {
+    const absl::Status read = source->Next(std::min<int64_t>(most, 1024), &block);
+    if (!read.ok()) return read;
+    if (all.count + block.count > most) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("more than the ", most, " rows that the server takes in one call"));
+    }
+    for (int64_t i = 0; i < block.count; ++i) all.Append(block, i);
+  } while (block.count > 0);
+  if (all.count == 0) return absl::InvalidArgumentError("no rows");
+  return ToExamples(all);
+}
+
+}  // namespace chainrule::client
