@@ -12,15 +12,22 @@ namespace {
 // civetweb writes to its own log unless told that it was dealt with.
 int Swallow(const mg_connection* /*connection*/, const char* /*message*/) { return 1; }
 
-int Answer(mg_connection* connection, void* data) {
-  const auto& show = *static_cast<std::function<HttpEndpoint::Page()>*>(data);
-  const HttpEndpoint::Page page = show();
+void Send(mg_connection* connection, const HttpEndpoint::Page& page) {
   mg_printf(connection,
             "HTTP/1.1 %d %s\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
             "Content-Length: %zu\r\nConnection: close\r\n\r\n",
             page.status, mg_get_response_code_text(connection, page.status), page.body.size());
   mg_write(connection, page.body.data(), page.body.size());
-  return page.status;
+}
+
+// Answers every request, known page or not: Debian's civetweb crashes where its own 404
+// would be sent.
+int Answer(mg_connection* connection) {
+  const mg_request_info* request = mg_get_request_info(connection);
+  const auto& pages = *static_cast<const HttpEndpoint::Pages*>(request->user_data);
+  const auto page = pages.find(request->local_uri == nullptr ? "" : request->local_uri);
+  Send(connection, page == pages.end() ? HttpEndpoint::Page{404, "not found\n"} : page->second());
+  return 1;  // it was dealt with
 }
 
 }  // namespace
@@ -38,14 +45,12 @@ absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::str
   impl->pages = std::move(pages);
   mg_callbacks callbacks = {};
   callbacks.log_message = Swallow;
+  callbacks.begin_request = Answer;
   const char* options[] = {"listening_ports",    address.c_str(), "num_threads", "2",
                            "request_timeout_ms", "5000",          nullptr};
-  impl->context = mg_start(&callbacks, nullptr, options);
+  impl->context = mg_start(&callbacks, &impl->pages, options);
   if (impl->context == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", address));
-  }
-  for (auto& [path, show] : impl->pages) {
-    mg_set_request_handler(impl->context, absl::StrCat(path, "$").c_str(), Answer, &show);
   }
   return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(impl)));
 }

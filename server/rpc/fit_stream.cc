@@ -8,25 +8,28 @@
 
 namespace chainrule::server {
 
-bool FitStream::EnterPhase(Phase phase) {
+bool FitStream::EnterPhase(Phase from, Phase to) {
   engine::MutexLock lock(&phase_mutex_);
-  if (phase_ != Phase::kReceiving) return false;
-  phase_ = phase;
+  if (phase_ != from) return false;
+  phase_ = to;
   return true;
 }
 
-void FitStream::LeaveReceiving(const absl::Status& status) {
-  if (EnterPhase(Phase::kEnded)) End(status);
+void FitStream::EndUnlessTraining(const absl::Status& status) {
+  if (EnterPhase(Phase::kReceiving, Phase::kEnded) ||
+      EnterPhase(Phase::kConfirming, Phase::kEnded)) {
+    End(status);
+  }
 }
 
 void FitStream::EndForStop() {
-  LeaveReceiving(Error(absl::StatusCode::kUnavailable, v1::ERROR_REASON_STOPPING,
-                       "the server is stopping; nothing was learned from these rows"));
+  EndUnlessTraining(Error(absl::StatusCode::kUnavailable, v1::ERROR_REASON_STOPPING,
+                          "the server is stopping; nothing was learned from these rows"));
 }
 
 void FitStream::OnMessage(std::shared_ptr<v1::FitRequest> message) {
   const absl::Status status = Receive(std::move(message));
-  if (!status.ok()) LeaveReceiving(status);
+  if (!status.ok()) EndUnlessTraining(status);
 }
 
 absl::Status FitStream::Receive(std::shared_ptr<v1::FitRequest> message) {
@@ -40,10 +43,14 @@ absl::Status FitStream::Receive(std::shared_ptr<v1::FitRequest> message) {
   if (absl::Status status = rows_->Add(std::move(message)); !status.ok()) return status;
   const absl::Status grown = scope().Grow(rows_->bytes() - bytes_before);
   if (!grown.ok()) return grown;
+  SendRowsReceived(Importance::kMustArrive);
+  return absl::OkStatus();
+}
+
+void FitStream::SendRowsReceived(Importance importance) {
   v1::FitResponse response;
   response.set_rows_received(rows_->rows_received());
-  Send(std::move(response), Importance::kMustArrive);
-  return absl::OkStatus();
+  Send(std::move(response), importance);
 }
 
 absl::Status FitStream::ReceiveHeader(const v1::FitHeader& header) {
@@ -67,8 +74,12 @@ absl::Status FitStream::CheckComplete() const {
 
 void FitStream::OnHalfClose() {
   const absl::Status status = CheckComplete();
-  if (!status.ok()) return LeaveReceiving(status);
-  if (EnterPhase(Phase::kTraining)) Train();
+  if (!status.ok()) return EndUnlessTraining(status);
+  if (EnterPhase(Phase::kReceiving, Phase::kConfirming)) SendRowsReceived(Importance::kConfirms);
+}
+
+void FitStream::OnConfirmed() {
+  if (EnterPhase(Phase::kConfirming, Phase::kTraining)) Train();
 }
 
 void FitStream::Train() {
@@ -84,7 +95,6 @@ void FitStream::Train() {
 }
 
 absl::StatusOr<TrainInput> FitStream::ReadRows() {
-  // Also where the connection broke: by now gRPC has said so.
   if (absl::Status status = scope().cancellation()->Check(); !status.ok()) return status;
   return rows_->Read();
 }

@@ -1,5 +1,6 @@
-// FitStream: one Fit. It receives a header and rows on gRPC's threads, trains through
-// the model's queue, and reports. It is ended by whom its phase says: while it receives,
+// FitStream: one Fit. It receives a header and rows on gRPC's threads; confirms them all,
+// which fails if the client did not half-close but was cut off; trains through the model's
+// queue, and reports. It is ended by whom its phase says: while it receives and confirms,
 // by what comes from the client or a server that stops; while it trains, by the model.
 #ifndef CHAINRULE_SERVER_RPC_FIT_STREAM_H_
 #define CHAINRULE_SERVER_RPC_FIT_STREAM_H_
@@ -26,18 +27,20 @@ class FitStream final : public StreamCall<v1::FitRequest, v1::FitResponse> {
   void EndForStop() override;
 
  private:
-  enum class Phase { kReceiving, kTraining, kEnded };
+  enum class Phase { kReceiving, kConfirming, kTraining, kEnded };
 
   void OnMessage(std::shared_ptr<v1::FitRequest> message) override;
   void OnHalfClose() override;
-  void OnRefused(const absl::Status& status) override { LeaveReceiving(status); }
+  void OnConfirmed() override;
+  void OnRefused(const absl::Status& status) override { EndUnlessTraining(status); }
 
   absl::Status Receive(std::shared_ptr<v1::FitRequest> message);
   absl::Status ReceiveHeader(const v1::FitHeader& header);
   absl::Status CheckComplete() const;
-  // Ends the stream unless it has left this phase already.
-  void LeaveReceiving(const absl::Status& status);
-  bool EnterPhase(Phase phase);
+  void SendRowsReceived(Importance importance);
+  void EndUnlessTraining(const absl::Status& status);
+  // Whether it was in the phase `from`.
+  bool EnterPhase(Phase from, Phase to);
 
   void Train();
   absl::StatusOr<TrainInput> ReadRows();

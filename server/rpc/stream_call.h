@@ -43,12 +43,15 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
   }
 
  protected:
-  enum class Importance { kMustArrive, kDroppable };
+  enum class Importance { kMustArrive, kDroppable, kConfirms };
 
   // A message came; on a gRPC thread, so for checks of constant cost.
   virtual void OnMessage(std::shared_ptr<Request> message) = 0;
-  // The client sends no more.
+  // The client sends no more; or was cut off, which gRPC may say a moment later. A write
+  // tells for sure: an answer that is sent now as kConfirms fails then (OnRefused), or
+  // leaves (OnConfirmed).
   virtual void OnHalfClose() = 0;
+  virtual void OnConfirmed() {}
   // The call was not taken in, or the client is gone: nothing more will come. Call End
   // unless someone else will.
   virtual void OnRefused(const absl::Status& status) = 0;
@@ -77,7 +80,7 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
  private:
   struct Waiting {
     Response response;
-    Importance importance;
+    Importance importance = Importance::kMustArrive;
   };
 
   void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -89,15 +92,15 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
 
   void WriteMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ || waiting_.empty()) return;
-    outgoing_ = std::move(waiting_.front().response);
+    outgoing_ = std::move(waiting_.front());
     waiting_.pop_front();
     writing_ = true;
-    this->StartWrite(&outgoing_);
+    this->StartWrite(&outgoing_.response);
   }
 
   void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     for (auto entry = waiting_.begin(); entry != waiting_.end(); ++entry) {
-      if (entry->importance == Importance::kMustArrive) continue;
+      if (entry->importance != Importance::kDroppable) continue;
       waiting_.erase(entry);
       return;
     }
@@ -123,37 +126,43 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
     ReadMore();
   }
 
-  // A stream that was cut off must not look like one that was half-closed.
   void NoMoreMessages() {
     const absl::Status wanted = scope_.cancellation()->Check();
     if (!wanted.ok()) return OnRefused(wanted);
-    if (IsBroken()) return OnRefused(absl::CancelledError("the client is gone"));
+    if (EndReading()) return OnRefused(ClientIsGone());
     OnHalfClose();
   }
 
-  bool IsBroken() {
+  // From now on a write that fails is the only sign of a client that is gone. Returns
+  // whether there was one.
+  bool EndReading() {
     engine::MutexLock lock(&mutex_);
+    reading_ended_ = true;
     return broken_;
   }
 
+  static absl::Status ClientIsGone() { return absl::CancelledError("the client is gone"); }
+
   void OnWriteDone(bool ok) final {
-    bool stuck = false;
+    bool gone = false;
+    bool confirmed = false;
     std::optional<grpc::Status> result;
     {
       engine::MutexLock lock(&mutex_);
       writing_ = false;
+      confirmed = ok && outgoing_.importance == Importance::kConfirms;
       if (!ok) {
         broken_ = true;
         waiting_.clear();
-        stuck = reading_paused_;  // no read is outstanding that could tell
-        reading_paused_ = false;
+        gone = reading_paused_ || reading_ended_;  // no read is outstanding that could tell
       }
       WriteMore();
-      if (reading_paused_) ReadMore();
+      if (reading_paused_ && ok) ReadMore();
       result = TakeEnd();
     }
-    if (stuck) OnRefused(absl::CancelledError("the client is gone"));
-    if (result.has_value()) this->Finish(*std::move(result));
+    if (result.has_value()) return this->Finish(*std::move(result));
+    if (gone) OnRefused(ClientIsGone());
+    if (confirmed) OnConfirmed();
   }
 
   void OnCancel() final { scope_.Cancel(); }
@@ -169,10 +178,11 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
 
   engine::Mutex mutex_;
   std::shared_ptr<Request> incoming_ ABSL_GUARDED_BY(mutex_);
-  Response outgoing_ ABSL_GUARDED_BY(mutex_);
+  Waiting outgoing_ ABSL_GUARDED_BY(mutex_);
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_paused_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reading_ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
