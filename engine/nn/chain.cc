@@ -69,20 +69,36 @@ void Chain::LossGradient(int64_t rows, Workspace* workspace) const {
 // dW[l] = 1/m · dZ[l]ᵀ·X[l],  db[l] = 1/m · Σ_rows dZ[l],
 // dZ[l−1] = (dZ[l]·W[l]) ∘ f'(Z[l−1]), the second factor tile by tile.
 void Chain::Backward(std::span<const float> parameters, int64_t rows, float scale, float keep,
-                     Workspace* workspace, std::span<float> gradient) const {
+                     Workspace* workspace, std::span<float> gradient, GradientPart then) const {
   for (int64_t l = network_.layer_count() - 1; l >= 0; --l) {
     const ConstMatrixView dz = workspace->dz(l, rows);
-    Dense::BackwardParameters(executor_, workspace->input(l, rows), dz,
-                              {.dw = network_.weights(gradient, l),
-                               .db = network_.bias(gradient, l),
-                               .scale = scale,
-                               .keep = keep});
+    Dense::BackwardParameters(
+        executor_, workspace->input(l, rows), dz,
+        {.dw = network_.weights(gradient, l),
+         .db = network_.bias(gradient, l),
+         .scale = scale,
+         .keep = keep},
+        [&](const Tile& tile) { TellWeights(l, tile, then); },
+        [&](const Tile& tile) { then(network_.bias_offset(l) + tile.column, tile.columns); });
     if (l == 0) return;
     layer(parameters, l)
         .BackwardInputs(executor_, dz, workspace->dz(l - 1, rows), [&](const Tile& tile) {
           BackwardActivation(l - 1, tile, rows, workspace);
         });
   }
+}
+
+// A tile as runs of the block: one where it has whole rows.
+void Chain::TellWeights(int64_t layer, const Tile& tile, GradientPart then) const {
+  const int64_t inputs = network_.layer_inputs(layer);
+  const int64_t first = network_.weights_offset(layer) + tile.row * inputs + tile.column;
+  if (tile.columns == inputs) return then(first, tile.rows * inputs);
+  for (int64_t i = 0; i < tile.rows; ++i) then(first + i * inputs, tile.columns);
+}
+
+void Chain::Backward(std::span<const float> parameters, int64_t rows, float scale, float keep,
+                     Workspace* workspace, std::span<float> gradient) const {
+  Backward(parameters, rows, scale, keep, workspace, gradient, [](int64_t, int64_t) {});
 }
 
 // On a tile of dX[l+1], which becomes dZ[l]: X[l+1] = A[l] ∘ mask  ⇒  dA[l] = dX[l+1] ∘ mask;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <span>
 
+#include "absl/functional/function_ref.h"
 #include "engine/core/executor.h"
 #include "engine/core/random.h"
 #include "engine/nn/dense.h"
@@ -27,6 +28,11 @@ struct ChainDropout {
   RandomStream stream;
   int64_t first_row = 0;
 };
+
+// What is told that elements [first, first + count) of a gradient block are complete,
+// on the thread that completed them, while they are warm. May be called from several
+// threads at a time, of different elements.
+using GradientPart = absl::FunctionRef<void(int64_t first, int64_t count)>;
 
 class Chain {
  public:
@@ -45,7 +51,10 @@ class Chain {
   void LossGradient(int64_t rows, Workspace* workspace) const;
 
   // After LossGradient: gradient ← scale·(this pass's) + keep·gradient, a block laid
-  // out as the parameters. dz of the layers below is overwritten.
+  // out as the parameters. dz of the layers below is overwritten. `then` is called for
+  // parts that together are all weights and biases, each once.
+  void Backward(std::span<const float> parameters, int64_t rows, float scale, float keep,
+                Workspace* workspace, std::span<float> gradient, GradientPart then) const;
   void Backward(std::span<const float> parameters, int64_t rows, float scale, float keep,
                 Workspace* workspace, std::span<float> gradient) const;
 
@@ -53,6 +62,7 @@ class Chain {
   const LayerSpec& spec(int64_t layer) const;
   void DropTile(const ChainDropout& dropout, int64_t layer, const Tile& tile, int64_t rows,
                 Workspace* workspace) const;
+  void TellWeights(int64_t layer, const Tile& tile, GradientPart then) const;
   void BackwardActivation(int64_t layer, const Tile& tile, int64_t rows,
                           Workspace* workspace) const;
 

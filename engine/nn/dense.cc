@@ -21,15 +21,20 @@ std::span<const float> Part(std::span<const float> bias, const Tile& tile) {
 }
 
 // db ← scale·Σ_rows dz + keep·db, the columns shared out.
-void SumBias(const Executor& executor, ConstMatrixView dz, const DenseGradient& gradient) {
+void SumBias(const Executor& executor, ConstMatrixView dz, const DenseGradient& gradient,
+             Epilogue then) {
   const int64_t share =
       std::max(kColumnsOfAShare, kRowBlockElements / std::max<int64_t>(1, dz.rows));
-  if (dz.columns <= share) return ColumnSums(gradient.scale, dz, gradient.keep, gradient.db);
+  if (dz.columns <= share) {
+    ColumnSums(gradient.scale, dz, gradient.keep, gradient.db);
+    return then({.row = 0, .column = 0, .rows = 1, .columns = dz.columns});
+  }
   executor.ParallelFor((dz.columns + share - 1) / share, [&](int64_t index) {
     const int64_t first = index * share;
     const int64_t count = std::min(share, dz.columns - first);
     ColumnSums(gradient.scale, dz.Block(0, first, dz.rows, count), gradient.keep,
                gradient.db.subspan(static_cast<size_t>(first), static_cast<size_t>(count)));
+    then({.row = 0, .column = first, .rows = 1, .columns = count});
   });
 }
 
@@ -56,12 +61,12 @@ void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, M
 
 // Z = X·Wᵀ + b  ⇒  dW = dZᵀ·X,  db = Σ_rows dZ.
 void Dense::BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
-                               const DenseGradient& gradient) {
+                               const DenseGradient& gradient, Epilogue then_dw, Epilogue then_db) {
   if (gradient.dw.data != nullptr) {
     ParallelGemm(executor, Transpose::kYes, Transpose::kNo, gradient.scale, dz, x, gradient.keep,
-                 gradient.dw);
+                 gradient.dw, then_dw);
   }
-  if (!gradient.db.empty()) SumBias(executor, dz, gradient);
+  if (!gradient.db.empty()) SumBias(executor, dz, gradient, then_db);
 }
 
 // Z = X·Wᵀ + b  ⇒  dX = dZ·W.
@@ -72,6 +77,12 @@ void Dense::BackwardInputs(const Executor& executor, ConstMatrixView dz, MatrixV
 
 void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, MatrixView a) const {
   Forward(executor, x, z, a, [](const Tile&) {});
+}
+
+void Dense::BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
+                               const DenseGradient& gradient) {
+  const auto nothing = [](const Tile&) {};
+  BackwardParameters(executor, x, dz, gradient, nothing, nothing);
 }
 
 }  // namespace chainrule::engine

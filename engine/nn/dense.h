@@ -41,6 +41,10 @@ class Dense {
   void Forward(const Executor& executor, ConstMatrixView x, MatrixView z, MatrixView a) const;
 
   // dw ← scale·dzᵀ·x + keep·dw; db ← scale·Σ_rows dz + keep·db. `x` is what Forward saw.
+  // `then_dw` is called for every tile of dw, `then_db` for every part of db (a tile of
+  // one row).
+  static void BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
+                                 const DenseGradient& gradient, Epilogue then_dw, Epilogue then_db);
   static void BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
                                  const DenseGradient& gradient);
 

@@ -11,6 +11,11 @@ bool HasDropout(const NetworkSpec& spec) {
                      [](const LayerSpec& layer) { return layer.dropout > 0.0F; });
 }
 
+bool HasPenalties(const NetworkSpec& spec) {
+  return std::any_of(spec.layers.begin(), spec.layers.end(),
+                     [](const LayerSpec& layer) { return layer.l1 != 0.0F || layer.l2 != 0.0F; });
+}
+
 double WeightedSum(std::span<const double> losses, std::span<const float> weights) {
   double sum = 0;
   for (size_t i = 0; i < losses.size(); ++i) sum += static_cast<double>(weights[i]) * losses[i];
@@ -26,29 +31,38 @@ BatchGradient::BatchGradient(const Network& network, const Examples& examples,
       chain_(network, executor),
       reader_(examples, normalization),
       drops_(HasDropout(network.spec())),
+      has_penalties_(HasPenalties(network.spec())),
       workspace_(network, std::min(batch_rows, kMaxBlockRows), {.dropout = drops_}) {}
 
 BatchLoss BatchGradient::Compute(std::span<const int64_t> rows, std::span<const float> parameters,
                                  int64_t step, std::span<float> gradient) {
+  return Compute(rows, parameters, step, gradient, [](int64_t, int64_t) {});
+}
+
+BatchLoss BatchGradient::Compute(std::span<const int64_t> rows, std::span<const float> parameters,
+                                 int64_t step, std::span<float> gradient, GradientPart then) {
   BatchLoss batch;
   batch.weight_sum = examples_.WeightSum(rows);
   const float scale = batch.weight_sum > 0 ? static_cast<float>(1.0 / batch.weight_sum) : 0.0F;
   ChainDropout dropout = {.stream =
                               RandomStream(network_.spec().seed, RandomPurpose::kDropout, step)};
   const auto capacity = static_cast<size_t>(workspace_.capacity());
+  const auto nothing = [](int64_t, int64_t) {};
   for (size_t first = 0; first < rows.size(); first += capacity) {
+    const size_t count = std::min(capacity, rows.size() - first);
+    const bool last = first + count == rows.size();
     dropout.first_row = static_cast<int64_t>(first);
     batch.loss_sum +=
-        AddBlock(rows.subspan(first, std::min(capacity, rows.size() - first)), parameters,
-                 drops_ ? &dropout : nullptr, scale, first == 0 ? 0.0F : 1.0F, gradient);
+        AddBlock(rows.subspan(first, count), parameters, drops_ ? &dropout : nullptr, scale,
+                 first == 0 ? 0.0F : 1.0F, gradient, last ? then : GradientPart(nothing));
   }
-  batch.penalty = AddPenalties(parameters, gradient);
+  if (has_penalties_) batch.penalty = AddPenalties(parameters, gradient);
   return batch;
 }
 
 double BatchGradient::AddBlock(std::span<const int64_t> rows, std::span<const float> parameters,
                                const ChainDropout* dropout, float scale, float keep,
-                               std::span<float> gradient) {
+                               std::span<float> gradient, GradientPart then) {
   const auto count = static_cast<int64_t>(rows.size());
   const std::span<float> weights = workspace_.weights(count);
   reader_.Read(executor_, rows, workspace_.inputs(count), workspace_.targets(count), weights);
@@ -56,7 +70,7 @@ double BatchGradient::AddBlock(std::span<const int64_t> rows, std::span<const fl
   chain_.LossGradient(count, &workspace_);
   // All that follows is linear in dZ[L]: weighing it weighs the whole chain.
   if (examples_.weighted()) ScaleRows(weights, workspace_.dz(network_.layer_count() - 1, count));
-  chain_.Backward(parameters, count, scale, keep, &workspace_, gradient);
+  chain_.Backward(parameters, count, scale, keep, &workspace_, gradient, then);
   return WeightedSum(workspace_.row_loss(count), weights);
 }
 

@@ -39,10 +39,18 @@ class BatchGradient {
   // nothing.
   BatchLoss Compute(std::span<const int64_t> rows, std::span<const float> parameters, int64_t step,
                     std::span<float> gradient);
+  // The same, and `then` is called for every part of the gradient that is complete, as
+  // by Chain::Backward. Requires !has_penalties().
+  BatchLoss Compute(std::span<const int64_t> rows, std::span<const float> parameters, int64_t step,
+                    std::span<float> gradient, GradientPart then);
+
+  // Whether penalties are added to the gradient when all else is complete.
+  bool has_penalties() const { return has_penalties_; }
 
  private:
   double AddBlock(std::span<const int64_t> rows, std::span<const float> parameters,
-                  const ChainDropout* dropout, float scale, float keep, std::span<float> gradient);
+                  const ChainDropout* dropout, float scale, float keep, std::span<float> gradient,
+                  GradientPart then);
   double AddPenalties(std::span<const float> parameters, std::span<float> gradient) const;
 
   const Network& network_;
@@ -51,6 +59,7 @@ class BatchGradient {
   const Chain chain_;
   const BatchReader reader_;
   const bool drops_;
+  const bool has_penalties_;
   Workspace workspace_;
 };
 

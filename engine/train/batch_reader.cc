@@ -29,6 +29,7 @@ void BatchReader::Read(const Executor& executor, std::span<const int64_t> rows, 
   ForRowBlocks(executor, count, inputs.columns, [&](int64_t first, int64_t block) {
     for (int64_t i = first; i < first + block; ++i) {
       const auto row = static_cast<size_t>(i);
+      if (i + 1 < count) examples_.PrefetchInputs(rows[row + 1]);
       examples_.CopyInputs(rows[row], inputs.row(i));
       Standardize(inputs_, inputs.row(i));
       examples_.CopyTargets(rows[row], targets.row(i));

@@ -10,6 +10,11 @@
 namespace chainrule::engine {
 namespace {
 
+constexpr int64_t kLineBytes = 64;
+// As much of a shuffled row as is worth asking for ahead: the processor itself follows a
+// longer one.
+constexpr int64_t kPrefetchBytes = 4'096;
+
 int64_t ElementBytes(ElementType type) {
   switch (type) {
     case ElementType::kFloat32:
@@ -62,6 +67,13 @@ void ElementRows::CopyElements(int64_t first, std::span<float> destination) cons
   }
 }
 
+void ElementRows::PrefetchRow(int64_t row) const {
+  const int64_t row_bytes = columns * ElementBytes(type);
+  const char* const first = static_cast<const char*>(data) + row * row_bytes;
+  const int64_t bytes = std::min(row_bytes, kPrefetchBytes);
+  for (int64_t i = 0; i < bytes; i += kLineBytes) __builtin_prefetch(first + i);
+}
+
 Examples::Examples(int64_t input_width, int64_t output_width)
     : input_width_(input_width), output_width_(output_width) {}
 
@@ -89,6 +101,11 @@ Examples::Place Examples::Find(int64_t index) const {
   const auto after = std::upper_bound(first_rows_.begin(), first_rows_.end(), index);
   const auto chunk = static_cast<size_t>(after - first_rows_.begin()) - 1;
   return {&chunks_[chunk], index - first_rows_[chunk]};
+}
+
+void Examples::PrefetchInputs(int64_t index) const {
+  const Place place = Find(index);
+  place.chunk->inputs.PrefetchRow(place.row);
 }
 
 void Examples::CopyInputs(int64_t index, std::span<float> inputs) const {

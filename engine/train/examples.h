@@ -28,6 +28,8 @@ struct ElementRows {
   void CopyRow(int64_t row, std::span<float> destination) const {
     CopyElements(row * columns, destination);
   }
+  // Asks the memory for row `row`, or the beginning of a long one.
+  void PrefetchRow(int64_t row) const;
   // destination ← elements [first, first + destination.size()), counted by rows.
   void CopyElements(int64_t first, std::span<float> destination) const;
 };
@@ -85,6 +87,8 @@ class Examples {
   void Gather(std::span<const int64_t> indexes, MatrixView inputs, MatrixView targets,
               std::span<float> weights) const;
 
+  // Asks the memory for an example's inputs, which CopyInputs will read soon.
+  void PrefetchInputs(int64_t index) const;
   // One example's part of what Gather does.
   void CopyInputs(int64_t index, std::span<float> inputs) const;
   void CopyTargets(int64_t index, std::span<float> targets) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <iterator>
 
 #include "engine/kernels/reduce.h"
 
@@ -64,8 +65,10 @@ UpdateRule Optimizer::RuleOf(double learning_rate, int64_t t, double norm) const
   rule.beta2 = spec_.beta2;
   rule.epsilon = static_cast<float>(spec_.epsilon);
   rule.rho = spec_.rho;
-  rule.bias_correction1 = static_cast<float>(1.0 / (1.0 - std::pow(spec_.beta1, steps)));
-  rule.bias_correction2 = static_cast<float>(1.0 / (1.0 - std::pow(spec_.beta2, steps)));
+  if (spec_.kind == OptimizerKind::kAdam || spec_.kind == OptimizerKind::kAdamW) {
+    rule.bias_correction1 = static_cast<float>(1.0 / (1.0 - std::pow(spec_.beta1, steps)));
+    rule.bias_correction2 = static_cast<float>(1.0 / (1.0 - std::pow(spec_.beta2, steps)));
+  }
   rule.weight_decay = static_cast<float>(spec_.weight_decay);
   rule.clip_value = static_cast<float>(spec_.clip_value);
   if (norm > spec_.clip_norm) rule.gradient_scale = static_cast<float>(spec_.clip_norm / norm);
@@ -75,23 +78,38 @@ UpdateRule Optimizer::RuleOf(double learning_rate, int64_t t, double norm) const
 bool Optimizer::Update(const Executor& executor, double learning_rate, int64_t t, double norm,
                        const UpdateBlocks& blocks) const {
   const UpdateRule rule = RuleOf(learning_rate, t, needs_norm() ? norm : 0.0);
-  const int arrays = StateArrays(spec_.kind, rule.momentum);
   std::atomic<bool> finite = true;
   executor.ParallelFor(static_cast<int64_t>(runs_.size()), [&](int64_t i) {
-    const Run& run = runs_[static_cast<size_t>(i)];
-    UpdateState state;
-    for (int k = 0; k < arrays; ++k) {
-      const int64_t first = k * block_size_ + run.first;
-      state.in[k] = Part(blocks.state, first, run.count);
-      state.out[k] = Part(blocks.new_state, first, run.count);
-    }
-    const bool good =
-        UpdateParameters(rule, run.decay, Part(blocks.parameters, run.first, run.count),
-                         Part(blocks.gradient, run.first, run.count), state,
-                         Part(blocks.new_parameters, run.first, run.count));
-    if (!good) finite.store(false, std::memory_order_relaxed);
+    if (UpdateRun(rule, runs_[static_cast<size_t>(i)], blocks)) return;
+    finite.store(false, std::memory_order_relaxed);
   });
   return finite.load(std::memory_order_relaxed);
+}
+
+bool Optimizer::UpdatePart(const UpdateRule& rule, int64_t first, int64_t count,
+                           const UpdateBlocks& blocks) const {
+  bool decay = false;
+  if (spec_.weight_decay != 0.0) {
+    const auto after =
+        std::upper_bound(runs_.begin(), runs_.end(), first,
+                         [](int64_t place, const Run& run) { return place < run.first; });
+    decay = std::prev(after)->decay;
+  }
+  return UpdateRun(rule, {.first = first, .count = count, .decay = decay}, blocks);
+}
+
+bool Optimizer::UpdateRun(const UpdateRule& rule, const Run& run,
+                          const UpdateBlocks& blocks) const {
+  const int arrays = StateArrays(rule.kind, rule.momentum);
+  UpdateState state;
+  for (int k = 0; k < arrays; ++k) {
+    const int64_t first = k * block_size_ + run.first;
+    state.in[k] = Part(blocks.state, first, run.count);
+    state.out[k] = Part(blocks.new_state, first, run.count);
+  }
+  return UpdateParameters(rule, run.decay, Part(blocks.parameters, run.first, run.count),
+                          Part(blocks.gradient, run.first, run.count), state,
+                          Part(blocks.new_parameters, run.first, run.count));
 }
 
 }  // namespace chainrule::engine

@@ -43,6 +43,14 @@ class Optimizer {
   bool Update(const Executor& executor, double learning_rate, int64_t t, double norm,
               const UpdateBlocks& blocks) const;
 
+  // One step's update in parts, for gradients that become complete part by part. Bits
+  // are those of Update. Requires !needs_norm().
+  UpdateRule Rule(double learning_rate, int64_t t) const { return RuleOf(learning_rate, t, 0.0); }
+  // Of elements [first, first + count) of the block, which are all weights or all
+  // biases. Thread-safe. Returns whether the new ones are finite.
+  bool UpdatePart(const UpdateRule& rule, int64_t first, int64_t count,
+                  const UpdateBlocks& blocks) const;
+
  private:
   // Part of the block that is updated in one go.
   struct Run {
@@ -52,6 +60,7 @@ class Optimizer {
   };
 
   void AddRuns(int64_t first, int64_t count, bool decay);
+  bool UpdateRun(const UpdateRule& rule, const Run& run, const UpdateBlocks& blocks) const;
   UpdateRule RuleOf(double learning_rate, int64_t t, double norm) const;
 
   const OptimizerSpec spec_;

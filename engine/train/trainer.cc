@@ -1,6 +1,7 @@
 #include "engine/train/trainer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -71,7 +72,9 @@ class Trainer::Impl {
   void BeginCall();
   void BeginEpoch();
   absl::Status RunBatch();
-  absl::Status UpdateFrom(const BatchLoss& batch);
+  UpdateBlocks Blocks();
+  absl::StatusOr<BatchLoss> UpdateAtOnce();
+  absl::StatusOr<BatchLoss> UpdateInParts();
   void Commit(const BatchLoss& batch);
   absl::Status EndEpoch();
   absl::Status Validate(EpochReport* report);
@@ -182,37 +185,58 @@ std::span<const int64_t> Trainer::Impl::NextBatch() const {
 }
 
 absl::Status Trainer::Impl::RunBatch() {
-  const BatchLoss batch =
-      batch_gradient_->Compute(NextBatch(), parameters_.current(), step_, gradient_.span());
-  if (!std::isfinite(batch.loss_sum + batch.penalty)) return StopDiverged("the loss");
-  if (absl::Status status = UpdateFrom(batch); !status.ok()) return status;
-  Commit(batch);
+  progress_.learning_rate =
+      options_.learning_rate.value_or(ScheduledLearningRate(network_.spec().optimizer, step_));
+  // The gradient as a whole is needed for its norm, for penalties and for other workers.
+  const bool last = progress_.batch + 1 == batches();
+  const bool whole =
+      last || optimizer_.needs_norm() || batch_gradient_->has_penalties() || !sync_.alone();
+  const absl::StatusOr<BatchLoss> batch = whole ? UpdateAtOnce() : UpdateInParts();
+  if (!batch.ok()) return batch.status();
+  Commit(*batch);
   return absl::OkStatus();
 }
 
-// The next parameters and the next optimizer state, beside the current ones.
-absl::Status Trainer::Impl::UpdateFrom(const BatchLoss& batch) {
+// The next parameters and the next optimizer state are written beside the current ones.
+UpdateBlocks Trainer::Impl::Blocks() {
+  return {.parameters = parameters_.current(),
+          .gradient = gradient_.span(),
+          .state = optimizer_state_.current(),
+          .new_parameters = parameters_.next(),
+          .new_state = optimizer_state_.next()};
+}
+
+absl::StatusOr<BatchLoss> Trainer::Impl::UpdateAtOnce() {
+  const BatchLoss batch =
+      batch_gradient_->Compute(NextBatch(), parameters_.current(), step_, gradient_.span());
+  if (!std::isfinite(batch.loss_sum + batch.penalty)) return StopDiverged("the loss");
   if (absl::Status status = sync_.Combine(batch.weight_sum, gradient_.span()); !status.ok()) {
     return status;
   }
-  const bool last = progress_.batch + 1 == batches();
-  double norm = 0;
-  // Without clipping a gradient that is not finite shows in the new parameters.
-  if (last || optimizer_.needs_norm()) {
-    norm = optimizer_.GradientNorm(executor_, gradient_.span());
-    if (!std::isfinite(norm)) return StopDiverged("the gradient");
-    progress_.gradient_norm = norm;
+  progress_.gradient_norm = optimizer_.GradientNorm(executor_, gradient_.span());
+  if (!std::isfinite(progress_.gradient_norm)) return StopDiverged("the gradient");
+  if (!optimizer_.Update(executor_, progress_.learning_rate, optimizer_steps_ + 1,
+                         progress_.gradient_norm, Blocks())) {
+    return StopDiverged("a new parameter");
   }
-  progress_.learning_rate =
-      options_.learning_rate.value_or(ScheduledLearningRate(network_.spec().optimizer, step_));
-  const bool finite =
-      optimizer_.Update(executor_, progress_.learning_rate, optimizer_steps_ + 1, norm,
-                        {.parameters = parameters_.current(),
-                         .gradient = gradient_.span(),
-                         .state = optimizer_state_.current(),
-                         .new_parameters = parameters_.next(),
-                         .new_state = optimizer_state_.next()});
-  return finite ? absl::OkStatus() : StopDiverged("a gradient or a new parameter");
+  return batch;
+}
+
+// Each part of the gradient is used while it is warm. One that is not finite shows in
+// the new parameters, for nothing is clipped.
+absl::StatusOr<BatchLoss> Trainer::Impl::UpdateInParts() {
+  const UpdateBlocks blocks = Blocks();
+  const UpdateRule rule = optimizer_.Rule(progress_.learning_rate, optimizer_steps_ + 1);
+  std::atomic<bool> finite = true;
+  const BatchLoss batch =
+      batch_gradient_->Compute(NextBatch(), parameters_.current(), step_, gradient_.span(),
+                               [&](int64_t first, int64_t count) {
+                                 if (optimizer_.UpdatePart(rule, first, count, blocks)) return;
+                                 finite.store(false, std::memory_order_relaxed);
+                               });
+  if (!std::isfinite(batch.loss_sum)) return StopDiverged("the loss");
+  if (!finite.load(std::memory_order_relaxed)) return StopDiverged("a gradient or a new parameter");
+  return batch;
 }
 
 void Trainer::Impl::Commit(const BatchLoss& batch) {

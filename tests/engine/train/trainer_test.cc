@@ -230,6 +230,28 @@ TEST_F(TrainerTest, SharingDoesNotChangeTheBits) {
   ExpectSame(alone.Share(), read.Share());
 }
 
+// A bar that no norm reaches clips nothing, but the gradient must then be whole before
+// it is used; without one, parts are used as they come.
+TEST_F(TrainerTest, UpdatesInPartsAreTheUpdateAtOnce) {
+  for (const OptimizerKind kind : {OptimizerKind::kSgd, OptimizerKind::kAdamW}) {
+    NetworkSpec spec = MakeSpec(90, {300, 130, 3}, Activation::kTanh, Activation::kSoftmax,
+                                Loss::kCategoricalCrossEntropy);
+    spec.optimizer.kind = kind;
+    spec.optimizer.weight_decay = 0.01;
+    const SampleRows rows = MakeRows(spec, 500, 1, /*weighted=*/true);
+    const Examples examples = rows.View(spec);
+    const auto train = [&](double clip_norm) {
+      spec.optimizer.clip_norm = clip_norm;
+      const Network network(spec);
+      Trainer trainer(network, examples, nullptr, {.epochs = 2, .batch_size = 64},
+                      InitialState(network, {}), executor_, never_);
+      EXPECT_TRUE(RunToEnd(&trainer).ok());
+      return trainer.Share();
+    };
+    ExpectSame(train(std::numeric_limits<double>::infinity()), train(1e30));
+  }
+}
+
 TEST_F(TrainerTest, CancellationEndsBeforeTheStep) {
   const NetworkSpec spec = SmallSpec();
   const Network network(spec);
