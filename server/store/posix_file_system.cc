@@ -1,0 +1,172 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/store/file_system.h"
+
+namespace chainrule::server {
+namespace {
+
+absl::Status Error(absl::string_view what, const std::string& path, int error) {
+  const std::string message =
+      absl::StrCat(what, " ", path, ": ", std::generic_category().message(error));
+  if (error == ENOENT) return absl::NotFoundError(message);
+  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
+  return absl::UnavailableError(message);
+}
+
+// A file descriptor, closed with its owner.
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags)
+      : descriptor_(open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
+  ~Descriptor() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  bool ok() const { return descriptor_ >= 0; }
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+class PosixWritableFile : public WritableFile {
+ public:
+  PosixWritableFile(std::string path, Descriptor descriptor)
+      : path_(std::move(path)), descriptor_(std::move(descriptor)) {}
+
+  absl::Status Append(absl::string_view bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t written = write(descriptor_.get(), bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return Error("write", path_, errno);
+      bytes.remove_prefix(static_cast<size_t>(written));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    if (fdatasync(descriptor_.get()) != 0) return Error("sync", path_, errno);
+    return absl::OkStatus();
+  }
+
+ private:
+  const std::string path_;
+  const Descriptor descriptor_;
+};
+
+class Posix : public FileSystem {
+ public:
+  absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
+    Descriptor descriptor(path, O_WRONLY | O_CREAT | O_TRUNC);
+    if (!descriptor.ok()) return Error("create", path, errno);
+    return std::make_unique<PosixWritableFile>(path, std::move(descriptor));
+  }
+
+  absl::StatusOr<std::string> Read(const std::string& path, int64_t offset,
+                                   int64_t length) override {
+    const Descriptor descriptor(path, O_RDONLY);
+    if (!descriptor.ok()) return Error("open", path, errno);
+    std::string bytes(static_cast<size_t>(length), '\0');
+    size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t got = pread(descriptor.get(), bytes.data() + done, bytes.size() - done,
+                                offset + static_cast<int64_t>(done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return Error("read", path, errno);
+      if (got == 0) break;
+      done += static_cast<size_t>(got);
+    }
+    bytes.resize(done);
+    return bytes;
+  }
+
+  absl::StatusOr<int64_t> Size(const std::string& path) override {
+    struct stat info;
+    if (stat(path.c_str(), &info) != 0) return Error("look at", path, errno);
+    return static_cast<int64_t>(info.st_size);
+  }
+
+  absl::Status Truncate(const std::string& path, int64_t size) override {
+    const Descriptor descriptor(path, O_WRONLY);
+    if (!descriptor.ok()) return Error("open", path, errno);
+    if (ftruncate(descriptor.get(), size) != 0) return Error("cut", path, errno);
+    if (fsync(descriptor.get()) != 0) return Error("sync", path, errno);
+    return absl::OkStatus();
+  }
+
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    if (rename(from.c_str(), to.c_str()) != 0) return Error("rename", from, errno);
+    return absl::OkStatus();
+  }
+
+  absl::Status Remove(const std::string& path) override {
+    if (unlink(path.c_str()) != 0) return Error("remove", path, errno);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<std::string>> List(const std::string& folder) override {
+    std::error_code error;
+    std::filesystem::directory_iterator entries(folder, error);
+    std::vector<std::string> names;
+    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+      if (entries->is_regular_file(error)) names.push_back(entries->path().filename().string());
+    }
+    if (error) return Error("list", folder, error.value());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  absl::Status MakeFolder(const std::string& folder) override {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) return Error("make folder", folder, error.value());
+    return absl::OkStatus();
+  }
+
+  absl::Status SyncFolder(const std::string& folder) override {
+    const Descriptor descriptor(folder, O_RDONLY | O_DIRECTORY);
+    if (!descriptor.ok()) return Error("open", folder, errno);
+    if (fsync(descriptor.get()) != 0) return Error("sync", folder, errno);
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace
+
+FileSystem& PosixFileSystem() {
+  static Posix* const posix = new Posix;
+  return *posix;
+}
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+absl::Status WriteFileAtomically(FileSystem& files, const std::string& path,
+                                 const std::vector<absl::string_view>& parts) {
+  const std::string temporary = path + ".part";
+  {
+    absl::StatusOr<std::unique_ptr<WritableFile>> file = files.Create(temporary);
+    if (!file.ok()) return file.status();
+    for (absl::string_view part : parts) {
+      if (absl::Status status = (*file)->Append(part); !status.ok()) return status;
+    }
+    if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
+  }
+  if (absl::Status status = files.Rename(temporary, path); !status.ok()) return status;
+  return files.SyncFolder(FolderOf(path));
+}
+
+}  // namespace chainrule::server

@@ -1,0 +1,204 @@
+#include "server/store/train_log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "engine/core/check.h"
+#include "server/store/log_format.h"
+
+namespace chainrule::server {
+namespace {
+
+using engine::MutexLock;
+
+std::string SegmentPath(const std::string& folder, uint64_t number) {
+  return absl::StrCat(folder, "/", SegmentName(number));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TrainLog>> TrainLog::Open(const Options& options, FileSystem* files,
+                                                         const LogEnd& end) {
+  if (absl::Status status = files->MakeFolder(options.folder); !status.ok()) return status;
+  auto log = std::unique_ptr<TrainLog>(new TrainLog(options, files, end));
+  const absl::Status begun = log->BeginSegment(end.last_segment + 1, end.last_sequence + 1);
+  if (!begun.ok()) return begun;
+  log->thread_ = std::thread(&TrainLog::Loop, log.get());
+  return log;
+}
+
+TrainLog::TrainLog(const Options& options, FileSystem* files, const LogEnd& end)
+    : options_(options),
+      files_(files),
+      last_sequence_(end.last_sequence),
+      committed_(end.last_sequence),
+      synced_(end.last_sequence),
+      last_sync_(absl::Now()),
+      segments_(end.segments) {}
+
+TrainLog::~TrainLog() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  changed_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+}
+
+uint64_t TrainLog::Append(std::string payload, Done done) {
+  uint64_t sequence = 0;
+  {
+    MutexLock lock(&mutex_);
+    sequence = ++last_sequence_;
+    waiting_.push_back({sequence, std::move(payload), std::move(done)});
+  }
+  changed_.NotifyAll();
+  return sequence;
+}
+
+absl::Status TrainLog::Flush() {
+  MutexLock lock(&mutex_);
+  const uint64_t wanted = last_sequence_;
+  ++flushes_;
+  changed_.NotifyAll();
+  while (status_.ok() && synced_ < wanted) changed_.Wait(&mutex_);
+  --flushes_;
+  return status_;
+}
+
+absl::StatusOr<uint64_t> TrainLog::Rotate() {
+  MutexLock lock(&mutex_);
+  rotate_wanted_ = true;
+  changed_.NotifyAll();
+  while (status_.ok() && rotate_wanted_) changed_.Wait(&mutex_);
+  if (!status_.ok()) return status_;
+  return segments_.back().first_sequence;
+}
+
+absl::Status TrainLog::RemoveBefore(uint64_t sequence) {
+  std::vector<uint64_t> old;
+  {
+    MutexLock lock(&mutex_);
+    while (segments_.size() > 1 && segments_[1].first_sequence <= sequence) {
+      old.push_back(segments_.front().number);
+      segments_.erase(segments_.begin());
+    }
+  }
+  for (const uint64_t number : old) {
+    const absl::Status status = files_->Remove(SegmentPath(options_.folder, number));
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+  }
+  return old.empty() ? absl::OkStatus() : files_->SyncFolder(options_.folder);
+}
+
+int64_t TrainLog::bytes() const {
+  MutexLock lock(&mutex_);
+  int64_t sum = 0;
+  for (const LogSegment& segment : segments_) sum += segment.bytes;
+  return sum;
+}
+
+absl::Status TrainLog::status() const {
+  MutexLock lock(&mutex_);
+  return status_;
+}
+
+void TrainLog::Loop() {
+  while (true) {
+    std::vector<Waiting> group;
+    bool rotate = false;
+    bool sync = options_.sync;
+    {
+      MutexLock lock(&mutex_);
+      while (waiting_.empty() && !rotate_wanted_ && !stopping_ && !SyncIsDue()) WaitForWork();
+      if (waiting_.empty() && stopping_ && (synced_ == committed_ || !status_.ok())) return;
+      group.assign(std::make_move_iterator(waiting_.begin()),
+                   std::make_move_iterator(waiting_.end()));
+      waiting_.clear();
+      rotate = rotate_wanted_ || segments_.back().bytes >= options_.segment_bytes;
+      sync = sync || SyncIsDue() || stopping_ || rotate;
+    }
+    Commit(std::move(group), sync, rotate);
+  }
+}
+
+// Whether committed records should be synced now, without waiting for more.
+bool TrainLog::SyncIsDue() const {
+  if (!status_.ok() || synced_ == committed_) return false;
+  return flushes_ > 0 || absl::Now() >= last_sync_ + options_.sync_interval;
+}
+
+void TrainLog::WaitForWork() {
+  if (status_.ok() && synced_ < committed_) {
+    changed_.WaitFor(&mutex_, last_sync_ + options_.sync_interval - absl::Now());
+  } else {
+    changed_.Wait(&mutex_);
+  }
+}
+
+void TrainLog::Commit(std::vector<Waiting> group, bool sync, bool rotate) {
+  absl::Status status = this->status();
+  if (status.ok()) status = Write(group, sync);
+  if (status.ok() && rotate) {
+    const uint64_t next = group.empty() ? CommittedSequence() + 1 : group.back().sequence + 1;
+    status = BeginSegment(LastSegment() + 1, next);
+  }
+  uint64_t synced = 0;
+  {
+    MutexLock lock(&mutex_);
+    if (status.ok()) {
+      if (!group.empty()) committed_ = group.back().sequence;
+      if (sync) {
+        synced_ = committed_;
+        last_sync_ = absl::Now();
+      }
+    } else if (status_.ok()) {
+      status_ = status;
+    }
+    if (rotate) rotate_wanted_ = false;
+    synced = synced_;
+  }
+  changed_.NotifyAll();
+  for (Waiting& waiting : group) waiting.done(status, synced);
+}
+
+absl::Status TrainLog::Write(const std::vector<Waiting>& group, bool sync) {
+  std::string bytes;
+  for (const Waiting& waiting : group) AppendRecord(waiting.sequence, waiting.payload, &bytes);
+  if (!bytes.empty()) {
+    if (absl::Status status = file_->Append(bytes); !status.ok()) return status;
+    MutexLock lock(&mutex_);
+    segments_.back().bytes += static_cast<int64_t>(bytes.size());
+  }
+  return sync ? file_->Sync() : absl::OkStatus();
+}
+
+// The file is on the disk, under its name and with its header, before a record goes in.
+absl::Status TrainLog::BeginSegment(uint64_t number, uint64_t first_sequence) {
+  const std::string path = SegmentPath(options_.folder, number);
+  absl::StatusOr<std::unique_ptr<WritableFile>> file = files_->Create(path);
+  if (!file.ok()) return file.status();
+  std::string header;
+  AppendRecord(0, absl::StrCat(kLogFormat, " ", first_sequence), &header);
+  if (absl::Status status = (*file)->Append(header); !status.ok()) return status;
+  if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
+  if (absl::Status status = files_->SyncFolder(options_.folder); !status.ok()) return status;
+  file_ = *std::move(file);
+  MutexLock lock(&mutex_);
+  segments_.push_back({number, first_sequence, static_cast<int64_t>(header.size())});
+  return absl::OkStatus();
+}
+
+uint64_t TrainLog::CommittedSequence() const {
+  MutexLock lock(&mutex_);
+  return committed_;
+}
+
+uint64_t TrainLog::LastSegment() const {
+  MutexLock lock(&mutex_);
+  return segments_.back().number;
+}
+
+}  // namespace chainrule::server

@@ -1,0 +1,101 @@
+// TrainLog: what was acknowledged since the last checkpoints, in one sequence of
+// segments for the whole server.  Records are opaque bytes here.  One thread commits
+// what waits as one group: one write, one sync, then every record's `done`, in order.
+//
+// When a write or a sync fails, the log is closed for good: each waiting record's `done`
+// gets the error, and so does that of every later Append. Whether a refused record is on
+// the disk is unknown; LogReader tells, and a new log goes on from there.
+// Thread-safe.
+#ifndef CHAINRULE_SERVER_STORE_TRAIN_LOG_H_
+#define CHAINRULE_SERVER_STORE_TRAIN_LOG_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "engine/core/mutex.h"
+#include "server/store/file_system.h"
+#include "server/store/log_reader.h"
+
+namespace chainrule::server {
+
+class TrainLog {
+ public:
+  struct Options {
+    std::string folder;
+    // Behaviour. Without sync a record is done once it is written, and synced within
+    // sync_interval.
+    bool sync = true;
+    absl::Duration sync_interval = absl::Seconds(1);
+    // Performance. A segment that is longer is followed by a new one.
+    int64_t segment_bytes = int64_t{64} << 20;
+  };
+
+  // Called once for each record, in order, on the log's thread: OK once it is committed.
+  // `synced`: the highest sequence that a power loss leaves.
+  using Done = std::function<void(absl::Status status, uint64_t synced)>;
+
+  // Begins a new segment after `end`, which reading the folder gave. `files` outlives it.
+  static absl::StatusOr<std::unique_ptr<TrainLog>> Open(const Options& options, FileSystem* files,
+                                                        const LogEnd& end);
+  // Commits what waits.
+  ~TrainLog();
+
+  // Queues a record; returns its sequence.
+  uint64_t Append(std::string payload, Done done);
+  // Returns when everything appended before is committed and synced, or the log failed.
+  absl::Status Flush();
+  // Begins a new segment even if the current one is short, and returns the first
+  // sequence that is not in an older one.
+  absl::StatusOr<uint64_t> Rotate();
+  // Removes the segments whose records are all below `sequence`.
+  absl::Status RemoveBefore(uint64_t sequence);
+  // Bytes of the segments that are there.
+  int64_t bytes() const;
+  // OK, or why it closed.
+  absl::Status status() const;
+
+ private:
+  struct Waiting {
+    uint64_t sequence;
+    std::string payload;
+    Done done;
+  };
+  TrainLog(const Options& options, FileSystem* files, const LogEnd& end);
+  void Loop();
+  bool SyncIsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WaitForWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Commit(std::vector<Waiting> group, bool sync, bool rotate);
+  absl::Status Write(const std::vector<Waiting>& group, bool sync);
+  absl::Status BeginSegment(uint64_t number, uint64_t first_sequence);
+  uint64_t CommittedSequence() const;
+  uint64_t LastSegment() const;
+
+  const Options options_;
+  FileSystem* const files_;
+  std::unique_ptr<WritableFile> file_;  // the log's thread's
+
+  mutable engine::Mutex mutex_;
+  engine::CondVar changed_;
+  std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_sequence_ ABSL_GUARDED_BY(mutex_);  // appended
+  uint64_t committed_ ABSL_GUARDED_BY(mutex_);      // written
+  uint64_t synced_ ABSL_GUARDED_BY(mutex_);
+  absl::Time last_sync_ ABSL_GUARDED_BY(mutex_);
+  std::vector<LogSegment> segments_ ABSL_GUARDED_BY(mutex_);
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  int flushes_ ABSL_GUARDED_BY(mutex_) = 0;  // that wait
+  bool rotate_wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_STORE_TRAIN_LOG_H_
