@@ -55,8 +55,8 @@ TEST_P(ActivationTest, MatchesTheScalarTwinAtEveryLengthAndAlignment) {
       ASSERT_TRUE(SameBits(z.view(), twin_z.view())) << Name(kind) << " columns " << columns;
       for (int64_t i = 0; i < rows; ++i) {
         for (int64_t j = 0; j < columns; ++j) {
-          // 4 of the kernel's own and a half for the twin's rounding; GELU: 8.
-          ASSERT_LE(UlpError(a(i, j), static_cast<double>(twin_a(i, j))), 8.5)
+          // 4 of the kernel's own and a half for the twin's rounding; GELU: 10.
+          ASSERT_LE(UlpError(a(i, j), static_cast<double>(twin_a(i, j))), 10.5)
               << Name(kind) << " z " << z(i, j);
         }
       }

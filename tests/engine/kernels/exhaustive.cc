@@ -105,7 +105,7 @@ std::vector<Case> Cases() {
       ActivationCase("sigmoid", Activation::kSigmoid, 4),
       ActivationCase("tanh", Activation::kTanh, 4),
       ActivationCase("softplus", Activation::kSoftplus, 4),
-      ActivationCase("gelu", Activation::kGelu, 8),
+      ActivationCase("gelu", Activation::kGelu, 10),
       DerivativeCase("sigmoid'", Activation::kSigmoid, 2e-7),
       DerivativeCase("tanh'", Activation::kTanh, 4e-7),
       DerivativeCase("softplus'", Activation::kSoftplus, 4e-7),
