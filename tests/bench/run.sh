@@ -4,7 +4,7 @@
 set -euo pipefail
 binaries=$1
 shift
-for program in engine-bench; do
+for program in engine-bench rpc-bench; do
   printf '\n== %s\n' "$program"
   "$binaries/$program" "$@"
 done
