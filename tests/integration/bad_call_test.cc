@@ -1,0 +1,136 @@
+// What the other RPCs refuse: those that read, and those that write what they are given.
+#include "tests/integration/bad_request.h"
+
+namespace chainrule::test {
+namespace {
+
+using BadPredict = BadCase<v1::PredictRequest>;
+class BadPredictTest : public ::testing::TestWithParam<BadPredict> {};
+
+TEST_P(BadPredictTest, IsRefusedByField) {
+  v1::PredictRequest request;
+  request.set_model("models/numbers");
+  *request.mutable_inputs() = MakeTensor({2, 4}, std::vector<float>(8));
+  GetParam().spoil(&request);
+  v1::PredictResponse response;
+  EXPECT_THAT(Call(&Prediction::Predict, Shared().prediction(), request, &response),
+              IsBadField(std::string(GetParam().field), std::string(GetParam().text)));
+}
+
+const BadPredict kBadPredicts[] = {
+    {"NoInputs", [](auto* r) { r->clear_inputs(); }, "inputs.shape", "[rows, 4]"},
+    {"WrongWidth",
+     [](auto* r) {
+       *r->mutable_inputs() = MakeTensor({1, 3}, {1, 2, 3});
+     },
+     "inputs.shape[1]", "3; model 'numbers' expects 4"},
+    {"NanInAnInput", [](auto* r) { r->mutable_inputs()->set_values(6, kNan); }, "inputs",
+     "row 1, column 2: nan; must be finite"},
+    {"UnknownPart", [](auto* r) { r->add_include(static_cast<v1::PredictionPart>(9)); },
+     "include[0]", "9"},
+    {"UnspecifiedPart", [](auto* r) { r->add_include(v1::PREDICTION_PART_UNSPECIFIED); },
+     "include[0]", "0;"},
+    {"ClassesOfARegression", [](auto* r) { r->add_include(v1::PREDICTION_PART_CLASSES); },
+     "include", "CLASSES"},
+    {"UnknownEncoding", [](auto* r) { r->set_encoding(static_cast<v1::TensorEncoding>(5)); },
+     "encoding", "5"},
+};
+INSTANTIATE_TEST_SUITE_P(Every, BadPredictTest, ::testing::ValuesIn(kBadPredicts), NameOf());
+
+TEST(BadReadTest, GradientsByNothingKnownAreRefused) {
+  v1::GetGradientsRequest request;
+  request.set_model("models/sigmoid");
+  *request.mutable_examples() = MakeExamples(2, 4, 1);
+  request.add_wrt(v1::GRADIENT_TARGET_PARAMETERS);
+  request.add_wrt(static_cast<v1::GradientTarget>(8));
+  v1::GetGradientsResponse response;
+  EXPECT_THAT(Call(&Training::GetGradients, Shared().training(), request, &response),
+              IsBadField("wrt[1]", "8"));
+}
+
+TEST(BadReadTest, ALayerThatIsNoneIsRefused) {
+  v1::GetWeightsRequest request;
+  request.set_model("models/classes");
+  request.add_layer_indexes(2);
+  v1::GetWeightsResponse response;
+  EXPECT_THAT(Call(&Models::GetWeights, Shared().models(), request, &response),
+              IsBadField("layer_indexes[0]", "2; must be 0 to 1"));
+}
+
+TEST(BadReadTest, AVersionThatIsNoneIsNotFound) {
+  v1::PredictRequest request;
+  request.set_model("models/sigmoid@3");
+  v1::PredictResponse response;
+  EXPECT_EQ(Call(&Prediction::Predict, Shared().prediction(), request, &response).error_code(),
+            grpc::NOT_FOUND);
+}
+
+TEST(BadReadTest, AThresholdBeyondOneIsRefused) {
+  v1::EvaluateRequest request;
+  request.set_model("models/sigmoid");
+  *request.mutable_examples() = MakeExamples(2, 4, 1);
+  request.set_threshold(1.5);
+  v1::EvaluateResponse response;
+  EXPECT_THAT(Call(&Training::Evaluate, Shared().training(), request, &response),
+              IsBadField("threshold", "1.5"));
+}
+
+// --- SetWeights, UpdateModel, ListModels ------------------------------------
+
+using BadSet = BadCase<v1::SetWeightsRequest>;
+class BadSetWeightsTest : public ::testing::TestWithParam<BadSet> {};
+
+TEST_P(BadSetWeightsTest, IsRefusedByFieldAndSetsNothing) {
+  v1::SetWeightsRequest request;
+  request.set_model("models/sigmoid");
+  *request.add_layers()->mutable_weights() = MakeTensor({1, 4}, {1, 2, 3, 4});
+  GetParam().spoil(&request);
+  v1::SetWeightsResponse response;
+  EXPECT_THAT(Call(&Models::SetWeights, Shared().models(), request, &response),
+              IsBadField(std::string(GetParam().field), std::string(GetParam().text)));
+  EXPECT_EQ(Shared().Get("sigmoid").step(), 0);
+}
+
+const BadSet kBadSets[] = {
+    {"Nothing", [](auto* r) { r->clear_layers(); }, "layers", "at least one"},
+    {"NoSuchLayer", [](auto* r) { r->mutable_layers(0)->set_index(1); }, "layers[0].index", "1"},
+    {"LayerNamedTwice", [](auto* r) { *r->add_layers() = r->layers(0); }, "layers[1].index",
+     "twice"},
+    {"WrongShape",
+     [](auto* r) {
+       *r->mutable_layers(0)->mutable_weights() = MakeTensor({4, 1}, {1, 2, 3, 4});
+     },
+     "layers[0].weights.shape", "[4, 1]"},
+    {"NotFinite", [](auto* r) { r->mutable_layers(0)->mutable_weights()->set_values(2, kInf); },
+     "layers[0].weights", "row 0, column 2: inf"},
+    {"StepBelowZero", [](auto* r) { r->set_if_step(-1); }, "if_step", "-1"},
+};
+INSTANTIATE_TEST_SUITE_P(Every, BadSetWeightsTest, ::testing::ValuesIn(kBadSets), NameOf());
+
+TEST(BadUpdateTest, WhatCannotChangeIsRefused) {
+  v1::UpdateModelRequest request;
+  request.mutable_model()->set_name("models/sigmoid");
+  request.mutable_update_mask()->add_paths("spec.seed");
+  v1::Model model;
+  EXPECT_THAT(Call(&Models::UpdateModel, Shared().models(), request, &model),
+              IsBadField("update_mask.paths[0]", "'spec.seed'"));
+}
+
+TEST(BadListTest, PagesAndFiltersAreChecked) {
+  v1::ListModelsResponse response;
+  v1::ListModelsRequest request;
+  request.set_page_size(-1);
+  EXPECT_THAT(Call(&Models::ListModels, Shared().models(), request, &response),
+              IsBadField("page_size", "-1"));
+  request.Clear();
+  request.set_page_token("made up");
+  EXPECT_THAT(Call(&Models::ListModels, Shared().models(), request, &response),
+              IsBadField("page_token", "'made up'"));
+  request.Clear();
+  request.set_filter("owner = me");
+  EXPECT_THAT(Call(&Models::ListModels, Shared().models(), request, &response),
+              IsBadField("filter", "owner"));
+}
+
+}  // namespace
+}  // namespace chainrule::test

@@ -1,0 +1,131 @@
+// Models that CreateModel refuses, field by field.
+#include "tests/integration/bad_request.h"
+
+namespace chainrule::test {
+namespace {
+
+using BadCreate = BadCase<v1::CreateModelRequest>;
+class BadCreateTest : public ::testing::TestWithParam<BadCreate> {};
+
+TEST_P(BadCreateTest, IsRefusedByField) {
+  v1::CreateModelRequest request = MakeCreate("bad", MakeClassifierSpec(4, 3));
+  GetParam().spoil(&request);
+  v1::Model model;
+  EXPECT_THAT(Call(&Models::CreateModel, Shared().models(), request, &model),
+              IsBadField(std::string(GetParam().field), std::string(GetParam().text)));
+  v1::GetModelRequest get;
+  get.set_name("models/bad");
+  EXPECT_THAT(Call(&Models::GetModel, Shared().models(), get, &model),
+              IsError(grpc::NOT_FOUND, "MODEL_NOT_FOUND"));
+}
+
+v1::ModelSpec* Spec(v1::CreateModelRequest* request) {
+  return request->mutable_model()->mutable_spec();
+}
+
+const BadCreate kBadCreates[] = {
+    {"NoId", [](auto* r) { r->clear_model_id(); }, "model_id", "''"},
+    {"IdWithCapitals", [](auto* r) { r->set_model_id("Iris"); }, "model_id", "'Iris'"},
+    {"OtherName", [](auto* r) { r->mutable_model()->set_name("models/x"); }, "model.name",
+     "'models/x'"},
+    {"NoSpec", [](auto* r) { r->mutable_model()->clear_spec(); }, "model.spec", "required"},
+    {"NoInputs", [](auto* r) { Spec(r)->clear_input_width(); }, "model.spec.input_width",
+     "0; must be 1 or more"},
+    {"NegativeInputs", [](auto* r) { Spec(r)->set_input_width(-3); }, "model.spec.input_width",
+     "-3"},
+    {"NoLayers", [](auto* r) { Spec(r)->clear_layers(); }, "model.spec.layers", "none"},
+    {"ZeroWidthLayer", [](auto* r) { Spec(r)->mutable_layers(0)->set_units(0); },
+     "model.spec.layers[0].units", "0; must be 1 or more"},
+    {"SoftmaxNotLast",
+     [](auto* r) { Spec(r)->mutable_layers(0)->set_activation(v1::ACTIVATION_SOFTMAX); },
+     "model.spec.layers[0].activation", "last layer"},
+    {"LossDoesNotFit", [](auto* r) { Spec(r)->set_loss(v1::LOSS_BINARY_CROSS_ENTROPY); },
+     "model.spec.loss", "LOSS_BINARY_CROSS_ENTROPY"},
+    {"UnknownLoss", [](auto* r) { Spec(r)->set_loss(static_cast<v1::Loss>(99)); },
+     "model.spec.loss", "99"},
+    {"UnknownActivation",
+     [](auto* r) { Spec(r)->mutable_layers(0)->set_activation(static_cast<v1::Activation>(77)); },
+     "model.spec.layers[0].activation", "77"},
+    {"UnknownInitializer",
+     [](auto* r) { Spec(r)->mutable_layers(0)->set_initializer(static_cast<v1::Initializer>(-1)); },
+     "model.spec.layers[0].initializer", "-1"},
+    {"DropoutOfOne", [](auto* r) { Spec(r)->mutable_layers(0)->set_dropout(1); },
+     "model.spec.layers[0].dropout", "[0, 1)"},
+    {"PenaltyBelowZero", [](auto* r) { Spec(r)->mutable_layers(1)->set_l2(-0.5); },
+     "model.spec.layers[1].l2", "-0.5"},
+    {"PenaltyNotANumber", [](auto* r) { Spec(r)->mutable_layers(1)->set_l1(kNan); },
+     "model.spec.layers[1].l1", "nan"},
+    {"LearningRateZero", [](auto* r) { Spec(r)->mutable_optimizer()->set_learning_rate(0); },
+     "model.spec.optimizer.learning_rate", "0"},
+    {"LearningRateInfinite", [](auto* r) { Spec(r)->mutable_optimizer()->set_learning_rate(kInf); },
+     "model.spec.optimizer.learning_rate", "inf"},
+    {"TooFewClassNames", [](auto* r) { Spec(r)->mutable_class_names()->RemoveLast(); },
+     "model.spec.class_names", "2 names"},
+    {"ClassNamedTwice", [](auto* r) { Spec(r)->set_class_names(2, "a"); },
+     "model.spec.class_names[2]", "'a'"},
+    {"TooManyFeatureNames", [](auto* r) { Spec(r)->add_feature_names("x"); },
+     "model.spec.feature_names", "1 names"},
+    {"ScaleOfZero",
+     [](auto* r) {
+       for (int i = 0; i < 4; ++i) {
+         Spec(r)->mutable_normalization()->add_mean(0);
+         Spec(r)->mutable_normalization()->add_scale(i == 2 ? 0.0F : 1.0F);
+       }
+     },
+     "model.spec.normalization.scale[2]", "0"},
+    {"RequestIdThatIsNone", [](auto* r) { r->set_request_id("once"); }, "request_id", "'once'"},
+    {"LabelKeyWithCapitals", [](auto* r) { (*r->mutable_model()->mutable_labels())["Team"] = "x"; },
+     "model.labels['Team']", "[a-z]"},
+};
+INSTANTIATE_TEST_SUITE_P(Every, BadCreateTest, ::testing::ValuesIn(kBadCreates), NameOf());
+
+TEST(BadCreateLimitsTest, TooLargeIsRefusedBeforeItCostsMemory) {
+  v1::ModelSpec spec = MakeSpec({1'000'000, 1'000'000, 1'000'000});
+  v1::Model model;
+  const grpc::Status status =
+      Call(&Models::CreateModel, Shared().models(), MakeCreate("bad", spec), &model);
+  EXPECT_THAT(status, IsError(grpc::INVALID_ARGUMENT, "LIMIT_EXCEEDED"));
+  EXPECT_EQ(DetailsOf(status).metadata["limit"], "max_parameters");
+  EXPECT_EQ(DetailsOf(status).metadata["maximum"], "100000000");
+}
+
+TEST(BadCreateLimitsTest, WidthsWhoseProductOverflowsAreRefused) {
+  v1::ModelSpec spec = MakeSpec({int64_t{1} << 62, int64_t{1} << 62, 1});
+  v1::Model model;
+  EXPECT_THAT(Call(&Models::CreateModel, Shared().models(), MakeCreate("bad", spec), &model),
+              IsError(grpc::INVALID_ARGUMENT, "LIMIT_EXCEEDED"));
+}
+
+TEST(BadCreateLimitsTest, TooManyLayersAreRefused) {
+  v1::ModelSpec spec = MakeSpec({2, 2});
+  for (int i = 0; i < 300; ++i) spec.add_layers()->set_units(2);
+  v1::Model model;
+  const grpc::Status status =
+      Call(&Models::CreateModel, Shared().models(), MakeCreate("bad", spec), &model);
+  EXPECT_THAT(status, IsError(grpc::INVALID_ARGUMENT, "LIMIT_EXCEEDED"));
+  EXPECT_EQ(DetailsOf(status).metadata["value"], "301");
+}
+
+TEST(BadCreateLimitsTest, OfManyFaultsSixteenAreNamedAndTheRestCounted) {
+  v1::ModelSpec spec = MakeSpec({2});
+  for (int i = 0; i < 40; ++i) spec.add_layers()->set_units(-i);
+  v1::Model model;
+  const grpc::Status status =
+      Call(&Models::CreateModel, Shared().models(), MakeCreate("bad", spec), &model);
+  const ErrorDetails details = DetailsOf(status);
+  EXPECT_EQ(details.reason, "INVALID_FIELD");
+  ASSERT_LE(details.violations.size(), 17u);
+  EXPECT_EQ(details.violations.front().first, "model.spec.layers[0].units");
+  EXPECT_THAT(details.message, ::testing::HasSubstr("39 more"));
+}
+
+TEST(BadCreateLimitsTest, ATakenNameIsNamed) {
+  v1::Model model;
+  const grpc::Status status = Call(&Models::CreateModel, Shared().models(),
+                                   MakeCreate("classes", MakeSpec({1, 1})), &model);
+  EXPECT_THAT(status, IsError(grpc::ALREADY_EXISTS, "MODEL_EXISTS"));
+  EXPECT_EQ(DetailsOf(status).resource_name, "models/classes");
+}
+
+}  // namespace
+}  // namespace chainrule::test
