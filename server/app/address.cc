@@ -1,5 +1,7 @@
 #include "server/app/address.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -48,7 +50,9 @@ bool Answers(const std::string& path) {
 }  // namespace
 
 bool Address::is_loopback() const {
-  return is_unix() || host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+  if (is_unix() || host == "localhost" || host == "::1") return true;
+  in_addr numeric = {};
+  return inet_pton(AF_INET, host.c_str(), &numeric) == 1 && ntohl(numeric.s_addr) >> 24 == 127;
 }
 
 std::string Address::ToString(int actual_port) const {

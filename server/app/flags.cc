@@ -76,6 +76,7 @@ class FlagTable {
   }
 
   void Finish(const std::string& name, CLI::Option* option) {
+    option->take_last();  // so that a wrapper's flag can be overridden
     option->group(group_)->envname("CHAINRULE_" + absl::AsciiStrToUpper(name));
   }
 
@@ -107,8 +108,7 @@ void AddLimits(Limits* limits, FlagTable* table) {
 void AddFlags(Options* options, FlagTable* table) {
   table->Group("Where it listens, and for whom");
   table->Text("listen", &options->listen, "HOST:PORT (port 0: a free one) or unix:PATH");
-  table->Text("http_listen", &options->http_listen,
-              "HOST:PORT for /metrics and /healthz; empty: none");
+  table->Text("http_listen", &options->http_listen, "HOST:PORT for /metrics and /healthz, or none");
   table->Switch("insecure_remote", &options->insecure_remote,
                 "listen beyond loopback without TLS: whoever reaches the port may do anything");
   table->Text("tls_cert", &options->tls_cert, "the server's certificate chain, a PEM file");
@@ -148,10 +148,9 @@ std::optional<int64_t> ParseByteSize(absl::string_view text) {
     shift = 10;
   }
   int64_t count = 0;
-  if (text.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(text.front())) ||
-      !absl::SimpleAtoi(text, &count)) {
-    return std::nullopt;
-  }
+  const bool digits =
+      !text.empty() && text.find_first_not_of("0123456789") == absl::string_view::npos;
+  if (!digits || !absl::SimpleAtoi(text, &count)) return std::nullopt;
   return engine::CheckedMultiply(count, int64_t{1} << shift);
 }
 

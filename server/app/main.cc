@@ -22,7 +22,7 @@ int Serve(const chainrule::server::Options& options) {
               server->http_address().c_str());
   std::fflush(stdout);
   chainrule::server::WaitForSignal();
-  chainrule::server::EndAtNextSignal(options.drain_timeout);
+  chainrule::server::EndAfter(options.drain_timeout);
   server->Drain();
   return 0;
 }
@@ -30,7 +30,7 @@ int Serve(const chainrule::server::Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  chainrule::server::BlockSignals();
+  chainrule::server::CatchSignals();
   const absl::StatusOr<chainrule::server::CommandLine> command =
       chainrule::server::ParseCommandLine(argc, argv);
   if (!command.ok()) return Refuse(command.status());

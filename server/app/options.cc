@@ -73,7 +73,7 @@ absl::Status CheckOptions(const Options& options) {
   for (const absl::Status& status :
        {CheckLimits(options.limits), CheckTls(options),
         CheckAddress("listen", options.listen, true, tls || options.insecure_remote),
-        options.http_listen.empty()
+        options.http_listen == kNoHttp
             ? absl::OkStatus()
             : CheckAddress("http_listen", options.http_listen, false, options.insecure_remote)}) {
     if (!status.ok()) return status;

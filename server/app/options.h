@@ -13,12 +13,14 @@
 
 namespace chainrule::server {
 
+inline constexpr char kNoHttp[] = "none";
+
 struct Options {
   // --- Behaviour ---
 
   // HOST:PORT, port 0 picks a free one; or unix:PATH, mode 0600.
   std::string listen = "127.0.0.1:50051";
-  // HOST:PORT for /metrics and /healthz, in plain HTTP. Empty: none.
+  // HOST:PORT for /metrics and /healthz, in plain HTTP; or "none".
   std::string http_listen = "127.0.0.1:9464";
   // Listens beyond loopback without TLS. Anyone who reaches the port may then read,
   // train and delete models; put it behind something that knows its callers.

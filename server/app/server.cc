@@ -165,7 +165,7 @@ absl::Status Server::Impl::ReadToken() {
 }
 
 absl::Status Server::Impl::StartHttp() {
-  if (options.http_listen.empty()) return absl::OkStatus();
+  if (options.http_listen == kNoHttp) return absl::OkStatus();
   HttpEndpoint::Pages pages;
   pages["/metrics"] = [this] { return HttpEndpoint::Page{200, metrics.Serialize()}; };
   pages["/healthz"] = [this] {
@@ -217,7 +217,7 @@ std::string Server::grpc_address() const {
 }
 
 std::string Server::http_address() const {
-  if (impl_->http == nullptr) return "none";
+  if (impl_->http == nullptr) return kNoHttp;
   return ParseAddress(impl_->options.http_listen)->ToString(http_port());
 }
 

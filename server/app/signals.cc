@@ -1,49 +1,59 @@
 #include "server/app/signals.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
-#include <thread>
+#include <cstdint>
 
-#include "absl/time/clock.h"
+#include "engine/core/check.h"
 
 namespace chainrule::server {
 namespace {
 
-sigset_t Signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
+std::atomic<int> signals_seen{0};
+int wake_pipe[2] = {-1, -1};
+
+// Calls only what may be called in a signal handler.
+void OnSignal(int number) {
+  if (signals_seen.fetch_add(1) > 0) _exit(128 + number);
+  const int error = errno;
+  const char byte = 0;
+  [[maybe_unused]] const ssize_t written = write(wake_pipe[1], &byte, 1);
+  errno = error;
+}
+
+void OnAlarm(int /*number*/) { _exit(1); }
+
+void Handle(int number, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(number, &action, nullptr);
 }
 
 }  // namespace
 
-void BlockSignals() {
-  const sigset_t signals = Signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+void CatchSignals() {
+  CHAINRULE_CHECK(pipe2(wake_pipe, O_CLOEXEC) == 0);
+  Handle(SIGTERM, OnSignal);
+  Handle(SIGINT, OnSignal);
+  Handle(SIGPIPE, SIG_IGN);
 }
 
 void WaitForSignal() {
-  const sigset_t signals = Signals();
-  int number = 0;
-  sigwait(&signals, &number);
+  char byte = 0;
+  while (read(wake_pipe[0], &byte, 1) < 0 && errno == EINTR) {
+  }
 }
 
-void EndAtNextSignal(absl::Duration timeout) {
-  std::thread([end = absl::Now() + timeout] {
-    const sigset_t signals = Signals();
-    int number = -1;
-    do {
-      const absl::Duration left = std::max(end - absl::Now(), absl::ZeroDuration());
-      const timespec wait = absl::ToTimespec(left);
-      number = sigtimedwait(&signals, nullptr, &wait);
-    } while (number < 0 && errno == EINTR);
-    _exit(number > 0 ? 128 + number : 1);
-  }).detach();
+void EndAfter(absl::Duration timeout) {
+  Handle(SIGALRM, OnAlarm);
+  const int64_t seconds = absl::ToInt64Seconds(absl::Ceil(timeout, absl::Seconds(1)));
+  alarm(static_cast<unsigned>(std::clamp<int64_t>(seconds, 1, UINT32_MAX)));
 }
 
 }  // namespace chainrule::server

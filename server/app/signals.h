@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT, waited for by threads rather than handled.
+// SIGTERM and SIGINT: the first one asks to stop, a second one ends the process.
 #ifndef CHAINRULE_SERVER_APP_SIGNALS_H_
 #define CHAINRULE_SERVER_APP_SIGNALS_H_
 
@@ -6,16 +6,16 @@
 
 namespace chainrule::server {
 
-// Keeps the two from ending the process, and ignores SIGPIPE. Before any thread is made,
-// because threads inherit it.
-void BlockSignals();
+// From now on the two are caught, on whatever thread they come (libraries start some
+// before main does), and SIGPIPE is ignored. Once.
+void CatchSignals();
 
-// Returns when the first one comes.
+// Returns when the first of them has come. A second one, at any time, ends the process at
+// once with 128 + its number.
 void WaitForSignal();
 
-// From now on: ends the process at once, with 128 + its number, when one more comes; and
-// with 1 if the process still lives after `timeout`.
-void EndAtNextSignal(absl::Duration timeout);
+// Ends the process with 1 if it still lives after about `timeout`, whole seconds.
+void EndAfter(absl::Duration timeout);
 
 }  // namespace chainrule::server
 

@@ -28,7 +28,7 @@ server::Server MustStart(const server::Options& options) {
 server::Options TestOptions() {
   server::Options options;
   options.listen = "127.0.0.1:0";
-  options.http_listen = "";
+  options.http_listen = server::kNoHttp;
   options.threads = 2;
   options.log_level = server::LogLevel::kOff;
   options.drain_timeout = absl::Seconds(60);
