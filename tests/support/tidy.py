@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""tidy.py BUILD_DIR: runs clang-tidy on every source file of ours that the build knows.
+"""tidy.py BUILD_DIR: runs clang-tidy on every source file that the programs are built from.
+Not on the tests: they would double its time, and they fail by themselves.
 
 A file that was clean is not looked at again until its text, a header it includes, its
 compiler flags or .clang-tidy change: what was clean is remembered in the user's cache
-folder, by the digest of the preprocessed file.
+folder, by the digest of the preprocessed file, wherever the tree lies.
 """
 
 import concurrent.futures
@@ -19,6 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = ROOT / ".clang-tidy"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
 CLEAN = CACHE / "chainrule" / "tidy"
+# What is checked, of all that the build knows.
+SHIPPED = tuple(ROOT / folder for folder in ("engine", "server", "client"))
 # Reads a member without its lock: if that is not found, nothing would be.
 CANARY = ROOT / "tests" / "support" / "tidy_canary.cc"
 # Checked by clang alone, and silent about g++'s flags.
@@ -30,7 +33,7 @@ def units(build_dir):
     seen = {}
     for entry in json.loads((build_dir / "compile_commands.json").read_text()):
         path = pathlib.Path(entry["directory"], entry["file"]).resolve()
-        if path.is_relative_to(ROOT) and not path.is_relative_to(build_dir):
+        if any(path.is_relative_to(folder) for folder in SHIPPED):
             seen.setdefault(path, flags_of(shlex.split(entry["command"])))
     return sorted(seen.items())
 
@@ -46,9 +49,10 @@ def flags_of(command):
 
 def digest(path, flags, salt):
     """Of what clang-tidy would see, comments (NOLINT) and macros included."""
-    command = ["clang++", "-E", "-C", "-dD", *flags, str(path)]
+    command = ["clang++", "-E", "-P", "-C", "-dD", *flags, str(path)]
     text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    return hashlib.sha256(salt + " ".join(flags).encode() + text.stdout).hexdigest()
+    seen = " ".join(flags).encode() + text.stdout
+    return hashlib.sha256(salt + seen.replace(str(ROOT).encode(), b"")).hexdigest()
 
 
 def check(path, flags, salt):
