@@ -172,8 +172,19 @@ bool Update(const UpdateRule& rule, const Preparation& preparation, const Arrays
   const Float d;
   const size_t lanes = hn::Lanes(d);
   const Optimizer optimizer(rule);
+  // Four sums of their own: one would make each vector wait for the one before.
   Vector bad = hn::Zero(d);
+  Vector bad1 = bad;
+  Vector bad2 = bad;
+  Vector bad3 = bad;
   size_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    bad = UpdateAt(optimizer, preparation, arrays, i, Whole{}, bad);
+    bad1 = UpdateAt(optimizer, preparation, arrays, i + lanes, Whole{}, bad1);
+    bad2 = UpdateAt(optimizer, preparation, arrays, i + 2 * lanes, Whole{}, bad2);
+    bad3 = UpdateAt(optimizer, preparation, arrays, i + 3 * lanes, Whole{}, bad3);
+  }
+  bad = hn::Add(hn::Add(bad, bad1), hn::Add(bad2, bad3));
   for (; i + lanes <= count; i += lanes) {
     bad = UpdateAt(optimizer, preparation, arrays, i, Whole{}, bad);
   }

@@ -1,16 +1,10 @@
 #include "engine/nn/dense.h"
 
-#include <algorithm>
-
 #include "engine/kernels/reduce.h"
 #include "engine/nn/row_blocks.h"
 
 namespace chainrule::engine {
 namespace {
-
-// Columns of a share of ColumnSums: four cache lines of each row at least, so that
-// no line is read by two cores.
-constexpr int64_t kColumnsOfAShare = 64;
 
 MatrixView Part(MatrixView matrix, const Tile& tile) {
   return matrix.Block(tile.row, tile.column, tile.rows, tile.columns);
@@ -20,22 +14,10 @@ std::span<const float> Part(std::span<const float> bias, const Tile& tile) {
   return bias.subspan(static_cast<size_t>(tile.column), static_cast<size_t>(tile.columns));
 }
 
-// db ← scale·Σ_rows dz + keep·db, the columns shared out.
-void SumBias(const Executor& executor, ConstMatrixView dz, const DenseGradient& gradient,
-             Epilogue then) {
-  const int64_t share =
-      std::max(kColumnsOfAShare, kRowBlockElements / std::max<int64_t>(1, dz.rows));
-  if (dz.columns <= share) {
-    ColumnSums(gradient.scale, dz, gradient.keep, gradient.db);
-    return then({.row = 0, .column = 0, .rows = 1, .columns = dz.columns});
-  }
-  executor.ParallelFor((dz.columns + share - 1) / share, [&](int64_t index) {
-    const int64_t first = index * share;
-    const int64_t count = std::min(share, dz.columns - first);
-    ColumnSums(gradient.scale, dz.Block(0, first, dz.rows, count), gradient.keep,
-               gradient.db.subspan(static_cast<size_t>(first), static_cast<size_t>(count)));
-    then({.row = 0, .column = first, .rows = 1, .columns = count});
-  });
+// db ← scale·Σ_rows dz + keep·db of the units [first, first + count).
+void SumBias(ConstMatrixView dz, const DenseGradient& gradient, int64_t first, int64_t count) {
+  ColumnSums(gradient.scale, dz.Block(0, first, dz.rows, count), gradient.keep,
+             gradient.db.subspan(static_cast<size_t>(first), static_cast<size_t>(count)));
 }
 
 }  // namespace
@@ -59,14 +41,21 @@ void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, M
   });
 }
 
-// Z = X·Wᵀ + b  ⇒  dW = dZᵀ·X,  db = Σ_rows dZ.
+// Z = X·Wᵀ + b  ⇒  dW = dZᵀ·X,  db = Σ_rows dZ. A tile of dW has some units as its
+// rows; who makes the first tile of these units sums their dZ too.
 void Dense::BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
                                const DenseGradient& gradient, Epilogue then_dw, Epilogue then_db) {
-  if (gradient.dw.data != nullptr) {
-    ParallelGemm(executor, Transpose::kYes, Transpose::kNo, gradient.scale, dz, x, gradient.keep,
-                 gradient.dw, then_dw);
-  }
-  if (!gradient.db.empty()) SumBias(executor, dz, gradient, then_db);
+  const auto sum_bias = [&](int64_t first, int64_t count) {
+    if (gradient.db.empty()) return;
+    SumBias(dz, gradient, first, count);
+    then_db({.row = 0, .column = first, .rows = 1, .columns = count});
+  };
+  if (gradient.dw.data == nullptr) return sum_bias(0, dz.columns);
+  ParallelGemm(executor, Transpose::kYes, Transpose::kNo, gradient.scale, dz, x, gradient.keep,
+               gradient.dw, [&](const Tile& tile) {
+                 then_dw(tile);
+                 if (tile.column == 0) sum_bias(tile.row, tile.rows);
+               });
 }
 
 // Z = X·Wᵀ + b  ⇒  dX = dZ·W.

@@ -134,9 +134,10 @@ TEST_F(DenseBackwardTest, GradientsScaleAndAccumulate) {
 
 TEST_F(DenseBackwardTest, WideBiasIsSummedWhole) {
   const Matrix dz = RandomMatrix(500, 700, 9);
-  const Matrix x = RandomMatrix(500, 1, 10);
+  const Matrix x = RandomMatrix(500, 300, 10);  // dW has several tiles
+  Matrix dw(700, 300);
   std::vector<float> db(700);
-  Dense::BackwardParameters(executor_, x.view(), dz.view(), {.db = db});
+  Dense::BackwardParameters(executor_, x.view(), dz.view(), {.dw = dw.view(), .db = db});
   for (int64_t j = 0; j < 700; ++j) {
     double sum = 0;
     for (int64_t i = 0; i < 500; ++i) sum += double{dz(i, j)};
