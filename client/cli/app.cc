@@ -1,12 +1,14 @@
 #include "client/cli/app.h"
 
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
 #include "client/cli/session.h"
+#include "client/data/text.h"
 #include "client/lib/errors.h"
 
 namespace chainrule::client {
@@ -54,13 +56,29 @@ void AddCommands(CLI::App* app, Action* action) {
   AddServe(app, action);
 }
 
+// The command that was being read, as it was typed: `chainrule models show`.
+std::string CommandOf(const CLI::App& app) {
+  std::string command = app.get_name();
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    absl::StrAppend(&command, " ", at->get_name());
+  }
+  return command;
+}
+
 int ReportUsage(const CLI::App& app, const CLI::ParseError& fault, std::ostream* out,
                 std::ostream* error) {
   if (fault.get_exit_code() == 0) {
     app.exit(fault, *out, *error);
     return 0;
   }
-  *error << "chainrule: " << fault.what() << " (chainrule --help)\n";
+  const std::vector<std::string> extras = app.remaining(true);
+  const std::string command = CommandOf(app);
+  const bool is_unknown = dynamic_cast<const CLI::RequiredError*>(&fault) != nullptr &&
+                          command == app.get_name() && !extras.empty();
+  *error << "chainrule: "
+         << (is_unknown ? absl::StrCat("no command ", Quoted(extras.front())) : fault.what())
+         << " (" << command << " --help)\n";
   return kUsage;
 }
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
+#include "client/cli/flags.h"
 #include "client/cli/one_message.h"
 #include "client/cli/table.h"
 
@@ -20,7 +21,7 @@ void AddFlags(CLI::App* command, Options* options) {
   AddFileFlags(command, &options->data, Part::kHeldOut);
   AddRowFlags(command, &options->data, Need::kExamples);
   command->add_option("--samples", options->samples, "Parameters to compare; unset: 100")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
 }
 
 std::string Place(const v1::CheckedParameter& parameter) {

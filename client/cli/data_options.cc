@@ -161,12 +161,12 @@ void AddFileFlags(CLI::App* app, DataOptions* options, Part part) {
   app->add_flag("--by-position", options->by_position,
                 "Takes the CSV's features in its own order, not by the model's feature names");
   app->add_option("--limit", options->limit, "Only so many rows, the first ones")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   const char* which = part == Part::kOthers ? "leaves out part --fold" : "takes part --fold alone";
   app->add_option("--folds", options->folds,
                   std::string("Cuts the rows into so many parts, class by class, and ") + which)
-      ->check(CLI::Range(int64_t{2}, int64_t{1'000'000}));
-  app->add_option("--fold", options->fold, "Which part, from 0")->check(CLI::NonNegativeNumber);
+      ->check(AtLeast(2));
+  app->add_option("--fold", options->fold, "Which part, from 0")->check(AtLeast(0));
 }
 
 void AddRowFlags(CLI::App* app, DataOptions* options, Need need) {

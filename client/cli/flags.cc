@@ -59,6 +59,15 @@ std::string EnumName(const google::protobuf::EnumDescriptor* type, int value) {
   return found == nullptr ? absl::StrCat(value) : NameOf(found);
 }
 
+CLI::Validator AtLeast(int64_t least) {
+  return {[least](std::string& text) {
+            int64_t value = 0;
+            const bool is_right = absl::SimpleAtoi(text, &value) && value >= least;
+            return is_right ? "" : absl::StrCat(text, " is not a whole number from ", least, " on");
+          },
+          absl::StrCat(least, "..")};
+}
+
 CLI::Option* AddDuration(CLI::App* app, const std::string& flag, absl::Duration* duration,
                          const std::string& help) {
   return app

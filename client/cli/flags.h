@@ -2,6 +2,7 @@
 #ifndef CHAINRULE_CLIENT_CLI_FLAGS_H_
 #define CHAINRULE_CLIENT_CLI_FLAGS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ int EnumValue(const google::protobuf::EnumDescriptor* type, absl::string_view na
 
 // A value's name as the flags spell it.
 std::string EnumName(const google::protobuf::EnumDescriptor* type, int value);
+
+// Refuses a whole number below `least`.
+CLI::Validator AtLeast(int64_t least);
 
 // A flag that takes a duration: `90s`, `1h30m`, or a number of seconds.
 CLI::Option* AddDuration(CLI::App* app, const std::string& flag, absl::Duration* duration,

@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/flags.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
@@ -103,8 +104,7 @@ void AddOptimizerFlags(CLI::App* app, OptimizerOptions* options) {
   group->add_option("--schedule-gamma", o.schedule_gamma, "Of step and exponential");
   group->add_option("--schedule-floor", o.schedule_floor, "Of cosine");
   group->add_option("--schedule-decay", o.schedule_decay, "Of inverse_time");
-  group->add_option("--warmup", o.warmup, "Steps in which the rate rises")
-      ->check(CLI::PositiveNumber);
+  group->add_option("--warmup", o.warmup, "Steps in which the rate rises")->check(AtLeast(1));
 }
 
 absl::Status SetOptimizer(const OptimizerOptions& options, v1::Optimizer* optimizer) {

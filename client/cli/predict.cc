@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "client/cli/commands.h"
 #include "client/cli/data_options.h"
+#include "client/cli/flags.h"
 #include "client/cli/table.h"
 #include "client/lib/examples.h"
 
@@ -30,7 +31,7 @@ void AddFlags(CLI::App* command, Options* options) {
   AddFileFlags(command, &options->data, Part::kHeldOut);
   AddRowFlags(command, &options->data, Need::kInputs);
   command->add_option("--top", options->top_k, "How many classes of a row, best first; unset: 1")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   command->add_option("--threshold", options->threshold,
                       "From which output on a sigmoid unit says yes; unset: 0.5");
   command->add_flag("--values", options->values, "The outputs as numbers, not classes");

@@ -128,12 +128,12 @@ void SetShape(const SpecOptions& options, v1::ModelSpec* spec) {
 void AddShapeFlags(CLI::App* app, SpecOptions* options) {
   SpecOptions& o = *options;
   CLI::Option_group* group = app->add_option_group("Network");
-  group->add_option("--inputs", o.inputs, "Columns of an input row")->check(CLI::PositiveNumber);
+  group->add_option("--inputs", o.inputs, "Columns of an input row")->check(AtLeast(1));
   group->add_option("--hidden", o.hidden, "Units of the hidden layers: 64,32")
       ->delimiter(',')
       ->allow_extra_args(false);
   group->add_option("--outputs", o.outputs, "Units of the last layer; unset: as the labels need")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   const auto* activations = v1::Activation_descriptor();
   AddEnum(group, "--activation", activations, &o.activation, "Of hidden layers; unset: sigmoid");
   AddEnum(group, "--output-activation", activations, &o.output_activation,

@@ -44,7 +44,7 @@ void AddValidationFlags(CLI::App* command, Options* options) {
       ->needs(file);
   CLI::Option* patience = command->add_option("--patience", options->patience,
                                               "Stops after so many epochs without improvement");
-  patience->check(CLI::PositiveNumber);
+  patience->check(AtLeast(1));
   command->add_option("--min-delta", options->min_delta, "An improvement is more than this")
       ->needs(patience);
   command->add_flag("--restore-best", options->restore_best, "Ends with the best epoch's weights")
@@ -58,9 +58,9 @@ void AddFlags(CLI::App* command, Options* options) {
   command->add_option("--class-weight", options->class_weight, "Lets every class count the same")
       ->check(CLI::IsMember({"balanced"}));
   command->add_option("--epochs", options->epochs, "Passes over the rows; unset: 1")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   command->add_option("--batch-size", options->batch_size, "Rows a step; unset: 32")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   command->add_flag("--keep-order", options->keep_order, "Does not shuffle");
   command->add_flag("--normalize", options->normalize,
                     "First fits the model's normalisation to these rows; at step 0 only");

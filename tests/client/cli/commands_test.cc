@@ -1,0 +1,303 @@
+// Every command in both of its outputs, and what it does when asked wrongly.
+#include <google/protobuf/empty.pb.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "chainrule/v1/prediction_service.pb.h"
+#include "chainrule/v1/training_service.pb.h"
+#include "tests/client/cli/cli_test_support.h"
+#include "tests/client/temp_file.h"
+
+namespace chainrule::client {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// A model of iris, trained a little.
+class CommandsTest : public CliTest {
+ protected:
+  void SetUp() override {
+    MustRun({"create", "iris", "--from", Data("iris.csv"), "--label", "species", "--hidden", "8"});
+    MustRun(With("train", {"--normalize", "--epochs", "20"}));
+  }
+
+  // A command on the iris data and its labels.
+  static std::vector<std::string> With(const std::string& command,
+                                       const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {command, "iris", Data("iris.csv"), "--label", "species"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  int64_t Step() { return server().Get("iris").step(); }
+};
+
+TEST_F(CommandsTest, TrainTellsOfItsEpochs) {
+  const std::string out = MustRun(With("train", {"--epochs", "3", "--batch-size", "50"}));
+  EXPECT_THAT(out, ContainsRegex("epoch 1/3  loss [0-9.]+  [0-9]+ rows/s\n"));
+  EXPECT_THAT(out,
+              ContainsRegex("epoch 3/3 .*\nloss [0-9.]+, 9 steps, model at step 109, completed\n"));
+}
+
+TEST_F(CommandsTest, TrainAnswersInJson) {
+  const auto result = MustRunJson<v1::TrainResponse>(With("train", {"--epochs", "3"}));
+  EXPECT_EQ(result.epochs_size(), 3);
+  EXPECT_EQ(result.steps_taken(), 15);
+  EXPECT_EQ(result.stop_reason(), v1::STOP_REASON_COMPLETED);
+  EXPECT_EQ(result.model_step(), Step());
+}
+
+TEST_F(CommandsTest, TrainHeedsItsFlags) {
+  const auto measured = MustRunJson<v1::TrainResponse>(
+      With("train", {"--epochs", "50", "--validation-fraction", "0.2", "--patience", "1",
+                     "--min-delta", "1000", "--restore-best"}));
+  EXPECT_EQ(measured.stop_reason(), v1::STOP_REASON_EARLY_STOPPED);
+  EXPECT_TRUE(measured.epochs(0).has_validation_loss());
+  EXPECT_EQ(measured.best_epoch(), 1);
+  const auto file = MustRunJson<v1::TrainResponse>(
+      With("train", {"--validation", Data("iris.csv"), "--learning-rate", "0.25"}));
+  EXPECT_TRUE(file.epochs(0).has_validation_loss());
+  EXPECT_EQ(file.epochs(0).learning_rate(), 0.25);
+  const auto limited = MustRunJson<v1::TrainResponse>(
+      With("train", {"--epochs", "1000000", "--time-limit", "10ms"}));
+  EXPECT_EQ(limited.stop_reason(), v1::STOP_REASON_TIME_LIMIT);
+}
+
+TEST_F(CommandsTest, TrainIsDoneOnceForARequestId) {
+  const std::vector<std::string> words =
+      With("train", {"--request-id", "5c2a1c63-8b6a-4b0e-9f8e-0c9d1e1f2a3b"});
+  const auto first = MustRunJson<v1::TrainResponse>(words);
+  const auto again = MustRunJson<v1::TrainResponse>(words);
+  EXPECT_FALSE(first.replayed());
+  EXPECT_TRUE(again.replayed());
+  EXPECT_EQ(again.model_step(), first.model_step());
+  EXPECT_THAT(MustRun(words), HasSubstr(", replayed\n"));
+}
+
+TEST_F(CommandsTest, TrainRefusesAnotherStep) {
+  const Answer answer = Run(With("train", {"--if-step", "7"}));
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.error, StartsWith("chainrule: ABORTED: "));
+}
+
+TEST_F(CommandsTest, AFaultInTheFileEndsTrainingBeforeItBegins) {
+  const int64_t step = Step();
+  std::string rows = "sepal_length_cm,sepal_width_cm,petal_length_cm,petal_width_cm,species\n";
+  for (int i = 0; i < 100'000; ++i) rows += "5.1,3.5,1.4,0.2,setosa\n";
+  const TempFile file("late.csv", rows + "5.1,3.5,1.4,x,setosa\n");
+  const Answer answer = Run({"train", "iris", file.path(), "--label", "species"});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.error, HasSubstr("late.csv:100002: column 4 (petal_width_cm): 'x' is not"));
+  EXPECT_EQ(Step(), step);
+}
+
+TEST_F(CommandsTest, ARefusalAmidTheRowsIsTold) {
+  std::string rows = "sepal_length_cm,sepal_width_cm,petal_length_cm,petal_width_cm,species,w\n";
+  for (int i = 0; i < 200'000; ++i) rows += "5.1,3.5,1.4,0.2,setosa,0\n";
+  const TempFile file("t.csv", rows);
+  const Answer answer =
+      Run({"train", "iris", file.path(), "--label", "species", "--weight-column", "w"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.error, HasSubstr("sample_weights"));
+}
+
+TEST_F(CommandsTest, PredictAnswersWithClasses) {
+  const std::string out = MustRun(
+      {"predict", "iris", "--row", "5.1,3.5,1.4,0.2", "--row", "6.7,3.3,5.7,2.5", "--top", "2"});
+  EXPECT_THAT(out,
+              ContainsRegex("row +class +score +class +score\n +1  setosa +0.*\n +2  virginica"));
+  const auto json = MustRunJson<v1::PredictResponse>(
+      {"predict", "iris", "--row", "5.1,3.5,1.4,0.2", "--top", "3"});
+  ASSERT_EQ(json.rows_size(), 1);
+  EXPECT_EQ(json.rows(0).classes_size(), 3);
+  EXPECT_EQ(json.rows(0).classes(0).name(), "setosa");
+  EXPECT_EQ(json.outputs().values_size(), 3);
+}
+
+TEST_F(CommandsTest, PredictTakesFilesWithColumnsInAnyOrder) {
+  const TempFile file("t.csv",
+                      "id,petal_width_cm,petal_length_cm,sepal_width_cm,sepal_length_cm\n"
+                      "Q7,0.2,1.4,3.5,5.1\n");
+  const auto by_name = MustRunJson<v1::PredictResponse>({"predict", "iris", file.path()});
+  const auto typed =
+      MustRunJson<v1::PredictResponse>({"predict", "iris", "--row", "5.1,3.5,1.4,0.2"});
+  EXPECT_THAT(by_name.outputs().values(), ::testing::ElementsAreArray(typed.outputs().values()));
+  const auto by_position = MustRunJson<v1::PredictResponse>(
+      {"predict", "iris", file.path(), "--by-position", "--ignore", "id"});
+  EXPECT_NE(by_position.outputs().values(0), typed.outputs().values(0));
+}
+
+TEST_F(CommandsTest, PredictJoinsTheAnswersOfManyMessages) {
+  std::string rows = "sepal_length_cm,sepal_width_cm,petal_length_cm,petal_width_cm\n";
+  for (int i = 0; i < 70'000; ++i) rows += "5.1,3.5,1.4,0.2\n";
+  const TempFile file("t.csv", rows + "6.7,3.3,5.7,2.5\n");
+  const auto json = MustRunJson<v1::PredictResponse>({"predict", "iris", file.path()});
+  EXPECT_EQ(json.outputs().shape(0), 70'001);
+  EXPECT_EQ(json.outputs().values_size(), 3 * 70'001);
+  ASSERT_EQ(json.rows_size(), 70'001);
+  EXPECT_EQ(json.rows(70'000).classes(0).name(), "virginica");
+}
+
+TEST_F(CommandsTest, PredictGivesNumbersAndLogits) {
+  const std::string out =
+      MustRun({"predict", "iris", "--row", "5.1,3.5,1.4,0.2", "--values", "--logits"});
+  EXPECT_THAT(out, ContainsRegex("row +setosa +versicolor +virginica +z 0 +z 1 +z 2\n"));
+}
+
+TEST_F(CommandsTest, EvaluateMeasures) {
+  const std::string out = MustRun(With("evaluate"));
+  EXPECT_THAT(out, ContainsRegex("rows +150\nloss +[0-9.]+\naccuracy +0\\.[0-9]+\n"));
+  EXPECT_THAT(out, ContainsRegex("setosa +50 +0 +0\n"));
+  const auto json = MustRunJson<v1::EvaluateResponse>(With("evaluate"));
+  EXPECT_EQ(json.rows(), 150);
+  EXPECT_EQ(json.metrics().confusion_matrix().values_size(), 9);
+}
+
+TEST_F(CommandsTest, GradientsShowNormsAndGiveTensors) {
+  const auto json = MustRunJson<v1::GetGradientsResponse>(
+      With("gradients", {"--wrt", "parameters,inputs,activations", "--layers", "1"}));
+  ASSERT_EQ(json.layers_size(), 1);
+  EXPECT_EQ(json.layers(0).index(), 1);
+  EXPECT_EQ(json.layers(0).weights().values_size(), 24);
+  EXPECT_EQ(json.input_gradients().shape(0), 150);
+  EXPECT_EQ(json.activations_size(), 1);
+  double norm = 0;
+  for (const float value : json.layers(0).biases().values()) norm = std::hypot(norm, value);
+  const std::string out = MustRun(With("gradients", {"--wrt", "parameters,inputs"}));
+  EXPECT_THAT(out, HasSubstr("layer  tensor   shape"));
+  EXPECT_THAT(out, ContainsRegex("1  biases +3  " + std::to_string(norm).substr(0, 5)));
+  EXPECT_THAT(out, ContainsRegex("petal_length_cm +[0-9.]+\n"));
+}
+
+TEST_F(CommandsTest, GradientsTakeARowAndItsAnswer) {
+  const auto json = MustRunJson<v1::GetGradientsResponse>(
+      {"gradients", "iris", "--row", "5.1,3.5,1.4,0.2", "--answer", "setosa", "--example-norms"});
+  EXPECT_EQ(json.weight_sum(), 1);
+  EXPECT_EQ(json.example_norms_size(), 1);
+}
+
+TEST_F(CommandsTest, CheckComparesWithCentralDifferences) {
+  const auto json = MustRunJson<v1::CheckGradientsResponse>(With("check", {"--samples", "20"}));
+  EXPECT_EQ(json.samples(), 20);
+  EXPECT_LT(json.max_relative_error(), 1e-4);
+  EXPECT_THAT(MustRun(With("check")),
+              ContainsRegex("largest relative error .* over 67 parameters"));
+}
+
+TEST_F(CommandsTest, ModelsAreListedShownAndDeleted) {
+  MustRun({"create", "other", "--inputs", "2", "--tag", "team=red"});
+  EXPECT_THAT(
+      MustRun({"models", "list"}),
+      ContainsRegex("model +network .*\nmodels/iris +4-8-3 +67 +100  ready\nmodels/other "));
+  EXPECT_EQ(MustRunJson<v1::ListModelsResponse>({"models", "list"}).models_size(), 2);
+  const auto red =
+      MustRunJson<v1::ListModelsResponse>({"models", "list", "--filter", "labels.team = \"red\""});
+  ASSERT_EQ(red.models_size(), 1);
+  EXPECT_EQ(red.models(0).name(), "models/other");
+  EXPECT_THAT(MustRun({"models", "show", "models/other"}), HasSubstr("tag         team=red\n"));
+  EXPECT_EQ(MustRunJson<v1::Model>({"models", "show", "iris"}).parameter_count(), 67);
+  EXPECT_EQ(MustRun({"models", "delete", "other"}), "deleted models/other\n");
+  MustRunJson<google::protobuf::Empty>({"models", "delete", "iris"});
+  EXPECT_EQ(MustRunJson<v1::ListModelsResponse>({"models", "list"}).models_size(), 0);
+}
+
+TEST_F(CommandsTest, DeleteHeedsTheEtag) {
+  EXPECT_THAT(Run({"models", "delete", "iris", "--etag", "nonsense"}).error,
+              StartsWith("chainrule: ABORTED: "));
+  MustRun({"models", "delete", "iris", "--etag", server().Get("iris").etag()});
+}
+
+TEST_F(CommandsTest, WeightsThatWereShownCanBeSet) {
+  const std::string json = MustRun({"weights", "show", "iris", "--output=json"});
+  const TempFile file("w.json", json);
+  MustRun(With("train"));
+  const auto set = MustRunJson<v1::SetWeightsResponse>(
+      {"weights", "set", "iris", file.path(), "--reset-optimizer"});
+  EXPECT_EQ(set.model_step(), Step());
+  const auto before = MustRunJson<v1::GetWeightsResponse>({"weights", "show", "iris"});
+  v1::GetWeightsResponse after;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json, &after).ok());
+  after.set_model_step(before.model_step());
+  EXPECT_EQ(before.SerializeAsString(), after.SerializeAsString());
+  EXPECT_THAT(MustRun({"weights", "show", "iris"}), HasSubstr("layer  tensor   shape"));
+}
+
+TEST_F(CommandsTest, WeightsSetTakesSomeLayersOfAFile) {
+  const TempFile file("w.json",
+                      R"({"layers": [{"index": 0, "biases": {"shape": ["1"], "values": [1]}},
+                                     {"index": 1, "biases": {"shape": ["3"], "values": [1,2,3]}}]})");
+  EXPECT_EQ(Run({"weights", "set", "iris", file.path()}).code, 1);
+  MustRun({"weights", "set", "iris", file.path(), "--layers", "1"});
+  const auto weights =
+      MustRunJson<v1::GetWeightsResponse>({"weights", "show", "iris", "--layers", "1"});
+  EXPECT_THAT(weights.layers(0).biases().values(), ::testing::ElementsAre(1, 2, 3));
+  EXPECT_THAT(Run({"weights", "set", "iris", file.path(), "--layers", "2"}).error,
+              HasSubstr("w.json: no layer 2"));
+}
+
+TEST_F(CommandsTest, InfoAndHealthAnswer) {
+  EXPECT_THAT(MustRun({"info"}), ContainsRegex("max_rows +[0-9]+\n"));
+  EXPECT_GT(MustRunJson<v1::GetServerInfoResponse>({"info"}).limits().max_rows(), 0);
+  EXPECT_EQ(MustRun({"health"}), "SERVING\n");
+  EXPECT_EQ(MustRun({"health", "iris"}), "SERVING\n");
+  EXPECT_EQ(MustRun({"health", "chainrule.v1.PredictionService"}), "SERVING\n");
+  EXPECT_EQ(MustRunJson<grpc::health::v1::HealthCheckResponse>({"health"}).status(),
+            grpc::health::v1::HealthCheckResponse::SERVING);
+  EXPECT_EQ(Run({"health", "nosuch"}).code, 1);
+}
+
+struct Wrong {
+  std::vector<std::string> words;
+  int code;
+  std::string says;
+};
+
+TEST_F(CommandsTest, WhatDoesNotFitTheModelIsTold) {
+  const std::string iris = Data("iris.csv");
+  const std::vector<Wrong> table = {
+      {{"train", "nosuch", iris, "--label", "species"}, 1, "NOT_FOUND: "},
+      {{"predict", "nosuch", "--row", "1"}, 1, "NOT_FOUND: "},
+      {{"weights", "show", "nosuch"}, 1, "NOT_FOUND: "},
+      {{"models", "delete", "nosuch"}, 1, "NOT_FOUND: "},
+      {{"train", "iris"}, 2, "give either a file or --row"},
+      {{"train", "iris", iris}, 2, "iris.csv: --label is needed"},
+      {{"train", "iris", iris, "--label", "kind"},
+       2,
+       "iris.csv:1: there is no label column 'kind'"},
+      {{"train", "iris", iris, "--label-file", iris}, 2, "iris.csv is no IDX file"},
+      {{"train", "iris", Data("wdbc.csv"), "--label", "diagnosis"},
+       2,
+       "wdbc.csv:1: there is no feature column 'sepal_length_cm'"},
+      {{"train", "iris", Data("wdbc.csv"), "--label", "diagnosis", "--by-position"},
+       2,
+       "wdbc.csv: 30 columns of features, the model takes 4"},
+      {{"train", "iris", iris, "--label", "species", "--normalize"}, 1, "FAILED_PRECONDITION: "},
+      {{"train", "iris", iris, "--label", "species", "--request-id", "x"}, 1, "INVALID_ARGUMENT: "},
+      {{"predict", "iris", "--row", "1,2"}, 2, "--row: 2 numbers for 1 rows, the model takes 4"},
+      {{"predict", "iris", "--row", "1,2,3,x"}, 2, "--row '1,2,3,x': 'x' is not a number"},
+      {{"predict", "iris", iris, "--row", "1,2,3,4"}, 2, "give either a file or --row"},
+      {{"predict", "iris", iris, "--folds", "5"}, 2, "--folds needs the labels"},
+      {{"evaluate", "iris", iris, "--label", "species", "--folds", "5", "--fold", "5"},
+       2,
+       "--fold 5 of --folds 5: it counts from 0"},
+      {{"evaluate", "iris", "--row", "1,2,3,4"}, 2, "each --row needs an --answer"},
+      {{"evaluate", "iris", "--row", "1,2,3,4", "--answer", "rose"},
+       2,
+       "'rose' is none of the model's classes: setosa, versicolor, virginica"},
+      {{"gradients", "iris", iris, "--label", "species", "--layers", "9"}, 1, "INVALID_ARGUMENT: "},
+      {{"check", "iris", "no/such.csv", "--label", "species"}, 2, "no/such.csv"}};
+  for (const Wrong& wrong : table) {
+    const Answer answer = Run(wrong.words);
+    EXPECT_EQ(answer.code, wrong.code) << answer.error;
+    EXPECT_EQ(answer.out, "");
+    EXPECT_THAT(answer.error, StartsWith("chainrule: "));
+    EXPECT_THAT(answer.error, HasSubstr(wrong.says));
+  }
+}
+
+}  // namespace
+}  // namespace chainrule::client

@@ -1,0 +1,115 @@
+#include <string>
+#include <vector>
+
+#include "tests/client/cli/cli_test_support.h"
+#include "tests/client/temp_file.h"
+
+namespace chainrule::client {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+const std::vector<std::vector<std::string>> kCommands = {{},
+                                                         {"create"},
+                                                         {"train"},
+                                                         {"predict"},
+                                                         {"evaluate"},
+                                                         {"gradients"},
+                                                         {"check"},
+                                                         {"models"},
+                                                         {"models", "list"},
+                                                         {"models", "show"},
+                                                         {"models", "delete"},
+                                                         {"weights"},
+                                                         {"weights", "show"},
+                                                         {"weights", "set"},
+                                                         {"info"},
+                                                         {"health"}};
+
+TEST(UsageTest, EveryCommandHasHelp) {
+  for (std::vector<std::string> words : kCommands) {
+    words.emplace_back("--help");
+    const Answer answer = RunProgram(words);
+    EXPECT_EQ(answer.code, 0);
+    EXPECT_THAT(answer.out, HasSubstr("Usage: chainrule"));
+    EXPECT_EQ(answer.error, "");
+  }
+}
+
+TEST(UsageTest, TellsItsVersion) {
+  EXPECT_EQ(RunProgram({"--version"}).code, 0);
+  EXPECT_THAT(RunProgram({"--version"}).out, ::testing::MatchesRegex("[0-9.]+\n"));
+}
+
+struct Wrong {
+  std::vector<std::string> words;
+  std::string says;
+};
+
+// None of these reaches for a server: there is none at this address.
+TEST(UsageTest, WhatIsWrongOnTheCommandLineIsOneLineAndTwo) {
+  const std::vector<Wrong> table = {
+      {{}, "A subcommand is required"},
+      {{"bogus"}, "no command 'bogus'"},
+      {{"models"}, "A subcommand is required (chainrule models --help)"},
+      {{"create"}, "MODEL is required (chainrule create --help)"},
+      {{"create", "m", "--activation", "swish"}, "swish not in {sigmoid"},
+      {{"create", "m", "--inputs", "0"}, "--inputs: 0 is not a whole number from 1 on"},
+      {{"create", "m", "--inputs", "x"}, "x is not a whole number"},
+      {{"create", "m", "--label", "kind"}, "--label requires --from"},
+      {{"create", "m"}, "how wide is a row?"},
+      {{"create", "m", "--inputs", "2", "--rho", "0.9"}, "sgd has no --rho"},
+      {{"create", "m", "--inputs", "2", "--warmup", "9", "--schedule-gamma", "1"},
+       "schedule constant has no --schedule-gamma"},
+      {{"create", "m", "--inputs", "2", "--tag", "x"}, "KEY=VALUE is needed"},
+      {{"create", "m", "--from", Data("iris.csv")}, "--from needs --label"},
+      {{"create", "m", "--from", Data("iris.csv"), "--label", "kind"},
+       "iris.csv:1: there is no label column 'kind'; there are sepal_length_cm"},
+      {{"create", "m", "--from", Data("diabetes.csv"), "--label", "progression"},
+       "different numbers as labels; to predict numbers: --regression"},
+      {{"create", "m", "--from", "no/such.csv", "--label", "kind"}, "no/such.csv"},
+      {{"create", "m", "--spec", "no/such.json"}, "no/such.json"},
+      {{"train", "m", "x.csv", "--epochs", "0"}, "--epochs: 0 is not a whole number from 1 on"},
+      {{"train", "m", "x.csv", "--time-limit", "soon"}, "soon is not a duration above 0"},
+      {{"train", "m", "x.csv", "--time-limit", "-1s"}, "-1s is not a duration above 0"},
+      {{"train", "m", "x.csv", "--restore-best"}, "--restore-best requires --patience"},
+      {{"train", "m", "x.csv", "--validation", "y", "--validation-fraction", "0.1"}, "excludes"},
+      {{"train", "m", "x.csv", "--class-weight", "heavy"}, "heavy not in {balanced}"},
+      {{"gradients", "m", "x.csv", "--wrt", "weather"}, "weather not in {parameters"},
+      {{"weights", "set", "m", "no/such.json"}, "no/such.json"},
+      {{"info", "--output", "xml"}, "xml not in {text,json}"},
+      {{"info", "more"}, "more"}};
+  for (const Wrong& wrong : table) {
+    std::vector<std::string> words = wrong.words;
+    if (!words.empty()) words.insert(words.end(), {"--server", "unix:no-such-socket"});
+    const Answer answer = RunProgram(words);
+    EXPECT_EQ(answer.code, 2) << answer.error;
+    EXPECT_EQ(answer.out, "");
+    EXPECT_THAT(answer.error, AllOf(StartsWith("chainrule: "), HasSubstr(wrong.says)));
+    EXPECT_EQ(answer.error.find('\n'), answer.error.size() - 1) << answer.error;
+  }
+}
+
+TEST(UsageTest, NobodyThereIsThree) {
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"info"}, {"health"}, {"models", "list"}, {"predict", "m", "--row", "1"}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"--server", "unix:no-such-socket"});
+    const Answer answer = RunProgram(all);
+    EXPECT_EQ(answer.code, 3);
+    EXPECT_THAT(answer.error, StartsWith("chainrule: UNAVAILABLE: "));
+  }
+}
+
+TEST(UsageTest, FaultsInJsonNameTheFile) {
+  const TempFile spec("spec.json", "{\"input_width\": 2, \"hidden\": 3}");
+  const Answer answer = RunProgram({"create", "m", "--spec", spec.path()});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.error, AllOf(HasSubstr("spec.json: "), HasSubstr("hidden")));
+}
+
+}  // namespace
+}  // namespace chainrule::client

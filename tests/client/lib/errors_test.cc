@@ -1,0 +1,58 @@
+#include "client/lib/errors.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace chainrule::client {
+namespace {
+
+grpc::Status ServerStatus(grpc::StatusCode code, const std::string& message,
+                          const google::protobuf::Message& detail) {
+  google::rpc::Status status;
+  status.set_code(code);
+  status.set_message(message);
+  status.add_details()->PackFrom(google::rpc::ErrorInfo());
+  status.add_details()->PackFrom(detail);
+  return {code, message, status.SerializeAsString()};
+}
+
+TEST(ErrorsTest, WhatTheServerSaysIsToldApartFromNobodySayingAnything) {
+  const grpc::Status said =
+      ServerStatus(grpc::StatusCode::UNAVAILABLE, "stopping", google::rpc::ErrorInfo());
+  EXPECT_EQ(OriginOf(FromGrpc(said, true)), Origin::kServer);
+  const grpc::Status silence(grpc::StatusCode::UNAVAILABLE, "connection refused");
+  EXPECT_EQ(OriginOf(FromGrpc(silence, false)), Origin::kUnreachable);
+  EXPECT_EQ(OriginOf(FromGrpc(silence, true)), Origin::kUnreachable);
+  const grpc::Status late(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded");
+  EXPECT_EQ(OriginOf(FromGrpc(late, true)), Origin::kServer);
+  EXPECT_EQ(OriginOf(FromGrpc(late, false)), Origin::kUnreachable);
+  EXPECT_EQ(OriginOf(absl::InvalidArgumentError("a file")), Origin::kHere);
+  EXPECT_TRUE(FromGrpc(grpc::Status::OK, true).ok());
+}
+
+TEST(ErrorsTest, FurtherViolationsStandBelowTheMessage) {
+  google::rpc::BadRequest bad;
+  bad.add_field_violations()->set_field("a");
+  auto* second = bad.add_field_violations();
+  second->set_field("b");
+  second->set_description("is wrong");
+  bad.add_field_violations()->set_description("and 3 more");
+  const auto status = FromGrpc(
+      ServerStatus(grpc::StatusCode::INVALID_ARGUMENT, "a: is bad (and 4 more)", bad), true);
+  EXPECT_EQ(Describe(status),
+            "INVALID_ARGUMENT: a: is bad (and 4 more)\n  b: is wrong\n  and 3 more");
+}
+
+TEST(ErrorsTest, SaysWhenToComeBack) {
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_nanos(250'000'000);
+  const auto status =
+      FromGrpc(ServerStatus(grpc::StatusCode::RESOURCE_EXHAUSTED, "full", retry), true);
+  EXPECT_EQ(Describe(status), "RESOURCE_EXHAUSTED: full (again in 250ms)");
+}
+
+}  // namespace
+}  // namespace chainrule::client
