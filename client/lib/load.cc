@@ -1,6 +1,7 @@
 #include "client/lib/load.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -55,7 +56,7 @@ double LoadResult::CallsPerSecond() const {
 
 absl::Duration LoadResult::Percentile(double fraction) const {
   const double place = fraction * static_cast<double>(latencies.size() - 1);
-  return latencies[static_cast<size_t>(place + 0.5)];
+  return latencies[static_cast<size_t>(std::lround(place))];
 }
 
 absl::StatusOr<LoadResult> RunLoad(const std::shared_ptr<grpc::Channel>& channel,
