@@ -42,7 +42,8 @@ class Chain {
 
   Dense layer(std::span<const float> parameters, int64_t layer) const;
 
-  // Reads inputs(rows), writes z, a and output of every layer. `dropout` null: none.
+  // Reads inputs(rows), writes z, a and output of every layer. `dropout` is null exactly
+  // if the workspace was made without room for masks.
   void Forward(std::span<const float> parameters, int64_t rows, const ChainDropout* dropout,
                Workspace* workspace) const;
 

@@ -29,10 +29,14 @@ struct GradientCheck {
   int64_t checked = 0;
 };
 
-// Compares `samples` parameters drawn by the model's seed (all of them if there are
-// no more). The relative error of a parameter is |gradient − central difference|
-// divided by the largest gradient of its tensor (weights or bias of its layer), as
-// the largest difference over the largest entry is how tensors are compared.
+// Compares `samples` parameters drawn by the model's seed, spread evenly over the
+// weights and biases of all layers (all parameters if there are no more). The relative
+// error of a parameter is |gradient − central difference| divided by the largest
+// gradient of its tensor (weights or bias of its layer), as the largest difference over
+// the largest entry is how tensors are compared. Penalties are included; at the kink of
+// RELU and LEAKY_RELU the difference is of the side that the engine stands on
+// (nn/reference.h). Costs two passes in float64 over the layers behind each parameter.
+// CANCELLED, DEADLINE_EXCEEDED and so on, as Cancellation::Check.
 absl::StatusOr<GradientCheck> CheckGradients(const Network& network, const ModelState& state,
                                              const Examples& examples, int64_t samples,
                                              const Executor& executor,
