@@ -234,8 +234,9 @@ TEST_F(FitTest, AnUploadThatIsCutOffLearnsNothing) {
 }
 
 TEST_F(FitTest, AReaderThatStallsCostsBoundedMemoryAndMissesOnlyReports) {
-  constexpr int64_t kEpochs = 20'000;  // far more reports than flow control lets through
-  FitClient fit(server_.training());
+  constexpr int64_t kEpochs = 20'000;  // far more reports than this window lets through
+  const auto stub = v1::TrainingService::NewStub(server_.NewChannel(64 << 10));
+  FitClient fit(*stub);
   fit.SendHeader(Header("models/m", kEpochs));
   fit.SendExamples(MakeExamples(2, 3, 1));
   fit.HalfClose();

@@ -44,11 +44,15 @@ TestServer::TestServer(const server::Options& options)
       info_(v1::ServerService::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)) {}
 
-std::shared_ptr<grpc::Channel> TestServer::NewChannel() const {
+std::shared_ptr<grpc::Channel> TestServer::NewChannel(std::optional<int> window_bytes) const {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
+  if (window_bytes.has_value()) {
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, *window_bytes);
+  }
   return grpc::CreateCustomChannel(server_.grpc_address(), grpc::InsecureChannelCredentials(),
                                    arguments);
 }

@@ -7,6 +7,7 @@
 #include <grpcpp/client_context.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "chainrule/v1/model_service.grpc.pb.h"
@@ -27,8 +28,9 @@ class TestServer {
   explicit TestServer(const server::Options& options = TestOptions());
 
   server::Server& server() { return server_; }
-  // A connection that no other channel shares.
-  std::shared_ptr<grpc::Channel> NewChannel() const;
+  // A connection that no other channel shares. With `window_bytes`: each of its calls
+  // receives so much at most before it is read.
+  std::shared_ptr<grpc::Channel> NewChannel(std::optional<int> window_bytes = std::nullopt) const;
 
   v1::ModelService::Stub& models() { return *models_; }
   v1::TrainingService::Stub& training() { return *training_; }
