@@ -16,6 +16,12 @@ bool HasPenalties(const NetworkSpec& spec) {
                      [](const LayerSpec& layer) { return layer.l1 != 0.0F || layer.l2 != 0.0F; });
 }
 
+void ToShares(double weight_sum, std::span<float> weights) {
+  for (float& weight : weights) {
+    weight = weight_sum > 0 ? static_cast<float>(static_cast<double>(weight) / weight_sum) : 0.0F;
+  }
+}
+
 double WeightedSum(std::span<const double> losses, std::span<const float> weights) {
   double sum = 0;
   for (size_t i = 0; i < losses.size(); ++i) sum += static_cast<double>(weights[i]) * losses[i];
@@ -43,7 +49,6 @@ BatchLoss BatchGradient::Compute(std::span<const int64_t> rows, std::span<const 
                                  int64_t step, std::span<float> gradient, GradientPart then) {
   BatchLoss batch;
   batch.weight_sum = examples_.WeightSum(rows);
-  const float scale = batch.weight_sum > 0 ? static_cast<float>(1.0 / batch.weight_sum) : 0.0F;
   ChainDropout dropout = {.stream =
                               RandomStream(network_.spec().seed, RandomPurpose::kDropout, step)};
   const auto capacity = static_cast<size_t>(workspace_.capacity());
@@ -53,25 +58,33 @@ BatchLoss BatchGradient::Compute(std::span<const int64_t> rows, std::span<const 
     const bool last = first + count == rows.size();
     dropout.first_row = static_cast<int64_t>(first);
     batch.loss_sum +=
-        AddBlock(rows.subspan(first, count), parameters, drops_ ? &dropout : nullptr, scale,
-                 first == 0 ? 0.0F : 1.0F, gradient, last ? then : GradientPart(nothing));
+        AddBlock(rows.subspan(first, count), parameters, drops_ ? &dropout : nullptr,
+                 batch.weight_sum, first == 0 ? 0.0F : 1.0F, gradient,
+                 last ? then : GradientPart(nothing));
   }
   if (has_penalties_) batch.penalty = AddPenalties(parameters, gradient);
   return batch;
 }
 
 double BatchGradient::AddBlock(std::span<const int64_t> rows, std::span<const float> parameters,
-                               const ChainDropout* dropout, float scale, float keep,
+                               const ChainDropout* dropout, double weight_sum, float keep,
                                std::span<float> gradient, GradientPart then) {
   const auto count = static_cast<int64_t>(rows.size());
   const std::span<float> weights = workspace_.weights(count);
   reader_.Read(executor_, rows, workspace_.inputs(count), workspace_.targets(count), weights);
   chain_.Forward(parameters, count, dropout, &workspace_);
   chain_.LossGradient(count, &workspace_);
-  // All that follows is linear in dZ[L]: weighing it weighs the whole chain.
-  if (examples_.weighted()) ScaleRows(weights, workspace_.dz(network_.layer_count() - 1, count));
+  const double loss_sum = WeightedSum(workspace_.row_loss(count), weights);
+  // 1/m once for all rows, or each row's own share. All that follows is linear in
+  // dZ[L]: weighing it weighs the whole chain.
+  auto scale = static_cast<float>(1.0 / weight_sum);
+  if (examples_.weighted()) {
+    scale = 1.0F;
+    ToShares(weight_sum, weights);
+    ScaleRows(weights, workspace_.dz(network_.layer_count() - 1, count));
+  }
   chain_.Backward(parameters, count, scale, keep, &workspace_, gradient, then);
-  return WeightedSum(workspace_.row_loss(count), weights);
+  return loss_sum;
 }
 
 double BatchGradient::AddPenalties(std::span<const float> parameters,

@@ -49,8 +49,8 @@ class BatchGradient {
 
  private:
   double AddBlock(std::span<const int64_t> rows, std::span<const float> parameters,
-                  const ChainDropout* dropout, float scale, float keep, std::span<float> gradient,
-                  GradientPart then);
+                  const ChainDropout* dropout, double weight_sum, float keep,
+                  std::span<float> gradient, GradientPart then);
   double AddPenalties(std::span<const float> parameters, std::span<float> gradient) const;
 
   const Network& network_;
@@ -65,6 +65,11 @@ class BatchGradient {
 
 // Whether a layer of the network drops activations while training.
 bool HasDropout(const NetworkSpec& spec);
+
+// weights ← weights/weight_sum, in double: what each example counts in the mean. Zeros
+// where the sum is 0. Weights too large or too small for float32's products then give
+// the gradient that others of the same proportions give.
+void ToShares(double weight_sum, std::span<float> weights);
 
 // Σ wᵢ·lossᵢ, in the order of the rows.
 double WeightedSum(std::span<const double> losses, std::span<const float> weights);

@@ -49,19 +49,21 @@ class GradientPass {
         weighted_(examples.weighted() ? capacity * Widest() : 0) {}
 
   // Σ wᵢ·lossᵢ of the block of examples `rows`; parameter gradients are those of the
-  // blocks so far, each times `scale`.
-  double Add(std::span<const int64_t> rows, float scale) {
+  // blocks so far, as parts of a batch that weighs `weight_sum`.
+  double Add(std::span<const int64_t> rows, double weight_sum) {
     const auto count = static_cast<int64_t>(rows.size());
     first_row_ = rows.front();
-    scale_ = scale;
+    scale_ = examples_.weighted() ? 1.0F : static_cast<float>(1.0 / weight_sum);
     reader_.Read(executor_, rows, workspace_.inputs(count), workspace_.targets(count),
                  workspace_.weights(count));
     chain_.Forward(parameters(), count, nullptr, &workspace_);
     chain_.LossGradient(count, &workspace_);
+    const double loss_sum = WeightedSum(workspace_.row_loss(count), workspace_.weights(count));
+    ToShares(weight_sum, workspace_.weights(count));
     CopyForward(count);
     BackwardOutput(count);
     for (int64_t l = network_.layer_count() - 1; l >= lowest_layer_; --l) BackwardLayer(l, count);
-    return WeightedSum(workspace_.row_loss(count), workspace_.weights(count));
+    return loss_sum;
   }
 
   // The penalties of all layers; their gradients are added to those that are wanted.
@@ -155,7 +157,7 @@ class GradientPass {
                          workspace_.a(l - 1, count), workspace_.z(l - 1, count), da);
   }
 
-  // dz with each row times its example's weight.
+  // dz with each row times its example's share of the weights.
   ConstMatrixView Weighted(ConstMatrixView dz) {
     if (!examples_.weighted()) return dz;
     const MatrixView copy(weighted_.data(), dz.rows, dz.columns);
@@ -201,12 +203,11 @@ absl::StatusOr<GradientSummary> ComputeGradients(const Network& network, const M
   GradientPass pass(network, state, examples, outputs, static_cast<int64_t>(capacity), executor);
   GradientSummary summary;
   summary.weight_sum = examples.WeightSum(rows);
-  const auto scale = static_cast<float>(summary.weight_sum > 0 ? 1.0 / summary.weight_sum : 0.0);
   for (size_t first = 0; first < rows.size(); first += capacity) {
     if (absl::Status status = cancellation.Check(); !status.ok()) return status;
     summary.loss += pass.Add(
         std::span<const int64_t>(rows).subspan(first, std::min(capacity, rows.size() - first)),
-        scale);
+        summary.weight_sum);
   }
   if (summary.weight_sum > 0) summary.loss /= summary.weight_sum;
   summary.penalty = pass.AddPenalties();

@@ -162,6 +162,28 @@ TEST_F(TrainerTest, EpochLossIsTheWeightedMeanOfItsBatches) {
   EXPECT_NEAR(loss_with(16), loss_with(70), 1e-7);
 }
 
+TEST_F(TrainerTest, WeightsCountByTheirProportionsHoweverLargeOrSmall) {
+  const NetworkSpec spec = SmallSpec();
+  const Network network(spec);
+  SampleRows rows = MakeRows(spec, 40, 1);
+  const auto train = [&](float weight) {
+    rows.weights.assign(40, weight);
+    rows.weights[0] = 2 * weight;
+    const Examples examples = rows.View(spec);
+    Trainer trainer(network, examples, nullptr, {.epochs = 3, .batch_size = 16},
+                    InitialState(network, {}), executor_, never_);
+    EXPECT_TRUE(RunToEnd(&trainer).ok()) << weight;
+    return trainer.Share();
+  };
+  const ModelState one = train(1.0F);
+  for (const float weight : {1e38F, 1e-37F}) {
+    const ModelState other = train(weight);
+    for (size_t i = 0; i < ParametersOf(one).size(); ++i) {
+      ASSERT_NEAR(ParametersOf(other)[i], ParametersOf(one)[i], 1e-5);
+    }
+  }
+}
+
 TEST_F(TrainerTest, ResumedCallEndsInTheBitsOfAnUninterruptedOne) {
   NetworkSpec spec = SmallSpec();
   spec.layers[0].dropout = 0.3F;
