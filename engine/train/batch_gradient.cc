@@ -57,10 +57,9 @@ BatchLoss BatchGradient::Compute(std::span<const int64_t> rows, std::span<const 
     const size_t count = std::min(capacity, rows.size() - first);
     const bool last = first + count == rows.size();
     dropout.first_row = static_cast<int64_t>(first);
-    batch.loss_sum +=
-        AddBlock(rows.subspan(first, count), parameters, drops_ ? &dropout : nullptr,
-                 batch.weight_sum, first == 0 ? 0.0F : 1.0F, gradient,
-                 last ? then : GradientPart(nothing));
+    batch.loss_sum += AddBlock(rows.subspan(first, count), parameters, drops_ ? &dropout : nullptr,
+                               batch.weight_sum, first == 0 ? 0.0F : 1.0F, gradient,
+                               last ? then : GradientPart(nothing));
   }
   if (has_penalties_) batch.penalty = AddPenalties(parameters, gradient);
   return batch;
