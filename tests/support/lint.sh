@@ -54,7 +54,8 @@ check_tidy() {
 lint clang-format check_format
 lint shellcheck check_shell
 lint "buf lint" check_proto
-lint clang-tidy check_tidy
+# The longest; CI leaves it to whoever changes the code.
+[[ -n ${CI:-} ]] || lint clang-tidy check_tidy
 if ((${#failed[@]})); then
   echo "lint failed: ${failed[*]}" >&2
   exit 1
