@@ -174,7 +174,7 @@ absl::Status Server::Impl::StartHttp() {
   };
   auto endpoint = HttpEndpoint::Start(options.http_listen, std::move(pages));
   if (endpoint.ok()) http = *std::move(endpoint);
-  return endpoint.status();
+  return endpoint.status();  // NOLINT(bugprone-use-after-move): only the value was moved
 }
 
 void Server::Impl::LogStart() const {

@@ -116,7 +116,9 @@ void CheckLabels(const Labels& labels, absl::string_view field, Violations* viol
                     absl::StrCat(labels.size(), " labels; must be ", kMaxLabels, " or fewer"));
   }
   for (const auto& [key, value] : ToMap(labels)) {  // in order: the same error each time
-    const auto path = [&] { return absl::StrCat(field, "[", Echo(key), "]"); };
+    const auto path = [&, key = absl::string_view(key)] {
+      return absl::StrCat(field, "[", Echo(key), "]");
+    };
     if (!IsLabelKey(key)) {
       violations->Add(path(), "the key must be [a-z]([a-z0-9_-]{0,62})");
     } else if (const size_t length = CharacterCount(value); length > kMaxLabelLength) {
