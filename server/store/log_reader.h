@@ -8,13 +8,12 @@
 #define CHAINRULE_SERVER_STORE_LOG_READER_H_
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "server/store/file_system.h"
+#include "server/store/log.h"
 
 namespace chainrule::server {
 
@@ -30,9 +29,6 @@ struct LogEnd {
   uint64_t last_segment = 0;
   std::vector<LogSegment> segments;
 };
-
-// Called with each record. An error ends the reading and is returned.
-using LogVisitor = std::function<absl::Status(uint64_t sequence, absl::string_view payload)>;
 
 // Reads all there is; a folder without segments is an empty log. With `repair` the torn
 // tail is cut off in the file, too, else it is only passed over. DATA_LOSS as above;

@@ -100,6 +100,11 @@ int64_t TrainLog::bytes() const {
   return sum;
 }
 
+uint64_t TrainLog::synced() const {
+  engine::MutexLock lock(&mutex_);
+  return synced_;
+}
+
 absl::Status TrainLog::status() const {
   MutexLock lock(&mutex_);
   return status_;

@@ -1,10 +1,5 @@
-// TrainLog: what was acknowledged since the last checkpoints, in one sequence of
-// segments for the whole server.  Records are opaque bytes here.  One thread commits
-// what waits as one group: one write, one sync, then every record's `done`, in order.
-//
-// When a write or a sync fails, the log is closed for good: each waiting record's `done`
-// gets the error, and so does that of every later Append. Whether a refused record is on
-// the disk is unknown; LogReader tells, and a new log goes on from there.
+// TrainLog: the Log in segments, files of a folder.  One thread commits what waits as one
+// group: one write, one sync, then every record's `done`, in order.
 // Thread-safe.
 #ifndef CHAINRULE_SERVER_STORE_TRAIN_LOG_H_
 #define CHAINRULE_SERVER_STORE_TRAIN_LOG_H_
@@ -21,11 +16,12 @@
 #include "absl/time/time.h"
 #include "engine/core/mutex.h"
 #include "server/store/file_system.h"
+#include "server/store/log.h"
 #include "server/store/log_reader.h"
 
 namespace chainrule::server {
 
-class TrainLog {
+class TrainLog : public Log {
  public:
   struct Options {
     std::string folder;
@@ -37,29 +33,18 @@ class TrainLog {
     int64_t segment_bytes = int64_t{64} << 20;
   };
 
-  // Called once for each record, in order, on the log's thread: OK once it is committed.
-  // `synced`: the highest sequence that a power loss leaves.
-  using Done = std::function<void(absl::Status status, uint64_t synced)>;
-
   // Begins a new segment after `end`, which reading the folder gave. `files` outlives it.
   static absl::StatusOr<std::unique_ptr<TrainLog>> Open(const Options& options, FileSystem* files,
                                                         const LogEnd& end);
-  // Commits what waits.
-  ~TrainLog();
+  ~TrainLog() override;
 
-  // Queues a record; returns its sequence.
-  uint64_t Append(std::string payload, Done done);
-  // Returns when everything appended before is committed and synced, or the log failed.
-  absl::Status Flush();
-  // Begins a new segment even if the current one is short, and returns the first
-  // sequence that is not in an older one.
-  absl::StatusOr<uint64_t> Rotate();
-  // Removes the segments whose records are all below `sequence`.
-  absl::Status RemoveBefore(uint64_t sequence);
-  // Bytes of the segments that are there.
-  int64_t bytes() const;
-  // OK, or why it closed.
-  absl::Status status() const;
+  uint64_t Append(std::string payload, Done done) override;
+  absl::Status Flush() override;
+  absl::StatusOr<uint64_t> Rotate() override;
+  absl::Status RemoveBefore(uint64_t sequence) override;
+  int64_t bytes() const override;
+  uint64_t synced() const override;
+  absl::Status status() const override;
 
  private:
   struct Waiting {
