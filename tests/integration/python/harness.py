@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-PROTOS = sorted(ROOT.glob("proto/chainrule/v1/*.proto"))
+PROTOS = sorted([*ROOT.glob("proto/chainrule/v1/*.proto"), *ROOT.glob("proto/google/rpc/*.proto")])
 
 
 def generate(folder):
