@@ -58,6 +58,10 @@ void CopyRows(ConstMatrixView from, MatrixView to) {
 
 }  // namespace
 
+std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call) {
+  return call.pinned != nullptr ? call.pinned : call.model->snapshot();
+}
+
 MatrixView BatchRunner::Floats::Get(int64_t rows, int64_t columns) {
   const auto size = static_cast<size_t>(rows * columns);
   if (buffer_.size() < size) buffer_ = engine::AlignedBuffer(size);
@@ -65,7 +69,7 @@ MatrixView BatchRunner::Floats::Get(int64_t rows, int64_t columns) {
 }
 
 void BatchRunner::Run(Batch* batch) {
-  const std::shared_ptr<const Snapshot> snapshot = batch->front().call.model->snapshot();
+  const std::shared_ptr<const Snapshot> snapshot = SnapshotOf(batch->front().call);
   FailCancelled(batch, *snapshot);
   if (batch->size() == 1) {
     RunAlone(&batch->front(), *snapshot);

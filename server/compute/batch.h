@@ -4,6 +4,7 @@
 #define CHAINRULE_SERVER_COMPUTE_BATCH_H_
 
 #include <list>
+#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -16,6 +17,9 @@
 #include "server/models/snapshot.h"
 
 namespace chainrule::server {
+
+// Its pinned one, or the live one of now.
+std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call);
 
 struct QueuedPredict {
   explicit QueuedPredict(PredictCall predict)

@@ -16,7 +16,7 @@ using engine::MutexLock;
 namespace {
 
 void Refuse(Batch* batch) {
-  const auto snapshot = batch->front().call.model->snapshot();
+  const auto snapshot = SnapshotOf(batch->front().call);
   for (QueuedPredict& predict : *batch) predict.done(Stopping(), *snapshot);
 }
 
@@ -98,10 +98,11 @@ Batch Batcher::Impl::TakeBatch() {
   Batch batch;
   batch.splice(batch.end(), queue_, queue_.begin());
   const Model* const model = batch.front().call.model.get();
+  const Snapshot* const pinned = batch.front().call.pinned.get();
   int64_t rows = batch.front().call.rows;
   for (auto next = queue_.begin(); next != queue_.end() && rows < options_.max_batch_rows;) {
     const auto current = next++;
-    if (current->call.model.get() != model) continue;
+    if (current->call.model.get() != model || current->call.pinned.get() != pinned) continue;
     if (current->call.rows > options_.max_batch_rows - rows) continue;
     rows += current->call.rows;
     batch.splice(batch.end(), queue_, current);

@@ -1,7 +1,7 @@
 // Batcher: concurrent predictions with one model share matrix products. It adds no
 // wait: a call that comes while a worker is free runs at once; those that come while
-// all are busy are gathered, by model, and run together. The snapshot is taken when a
-// batch is formed.
+// all are busy are gathered, by model and version, and run together. The live snapshot is
+// taken when a batch is formed.
 // Thread-safe. Every call's `done` is called exactly once, on a worker's thread (on the
 // caller's if it is refused at once), also when it was cancelled or its deadline passed
 // while it waited.
@@ -18,11 +18,14 @@
 #include "engine/core/matrix.h"
 #include "engine/train/examples.h"
 #include "server/models/model.h"
+#include "server/models/snapshot.h"
 
 namespace chainrule::server {
 
 struct PredictCall {
   std::shared_ptr<Model> model;
+  // Whose numbers to use; null: the model's live ones, taken when the batch is formed.
+  std::shared_ptr<const Snapshot> pinned;
   engine::ElementRows inputs;  // borrowed until done
   int64_t rows = 0;
   // Called on a worker when the batch is formed, at most once: where the outputs and,

@@ -195,8 +195,9 @@ void PredictionReply::Place(const engine::NetworkSpec& network, engine::MatrixVi
   }
 }
 
-void PredictionReply::Finish(const ModelSettings& settings, int64_t model_step) {
+void PredictionReply::Finish(const ModelSettings& settings, int64_t model_step, int64_t version) {
   response_->set_model_step(model_step);
+  response_->set_version(version);
   if (!arguments_.classes) return;
   ClassRanking ranking(arguments_, settings);
   response_->mutable_rows()->Reserve(static_cast<int>(outputs_.rows));

@@ -40,8 +40,8 @@ class PredictionReply {
   // Allocates.  `logits` gets null data if they were not asked for.
   void Place(const engine::NetworkSpec& network, engine::MatrixView* outputs,
              engine::MatrixView* logits);
-  // Fills in the classes, from the outputs as written, and the step.
-  void Finish(const ModelSettings& settings, int64_t model_step);
+  // Fills in the classes, from the outputs as written, the step and the version (0: live).
+  void Finish(const ModelSettings& settings, int64_t model_step, int64_t version = 0);
 
  private:
   const PredictArguments arguments_;

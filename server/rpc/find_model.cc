@@ -14,8 +14,9 @@ absl::StatusOr<FoundModel> Find(const Environment& environment,
   absl::StatusOr<std::shared_ptr<Model>> model = environment.registry->Find(*id);
   if (!model.ok()) return model.status();
   FoundModel found;
+  found.snapshot = (*model)->snapshot();
   found.context.id = *id;
-  found.context.settings = (*model)->snapshot()->shared_settings();
+  found.context.settings = found.snapshot->shared_settings();
   found.context.limits = &environment.limits;
   found.model = *std::move(model);
   return found;

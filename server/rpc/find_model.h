@@ -2,18 +2,23 @@
 #ifndef CHAINRULE_SERVER_RPC_FIND_MODEL_H_
 #define CHAINRULE_SERVER_RPC_FIND_MODEL_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/convert/context.h"
 #include "server/models/model.h"
+#include "server/models/snapshot.h"
 #include "server/rpc/environment.h"
 
 namespace chainrule::server {
 
 struct FoundModel {
   std::shared_ptr<Model> model;
+  // What a reader reads, at one step: of the live model, or of the version that was named.
+  std::shared_ptr<const Snapshot> snapshot;
+  int64_t version = 0;  // 0: the live model
   ModelContext context;
 };
 

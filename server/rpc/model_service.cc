@@ -132,7 +132,7 @@ absl::Status ModelServiceImpl::ReadWeights(GetWeightsCall* call) {
   const absl::StatusOr<GetWeightsArguments> arguments =
       CheckGetWeights(call->request(), found->context);
   if (!arguments.ok()) return arguments.status();
-  const std::shared_ptr<const Snapshot> snapshot = found->model->snapshot();
+  const std::shared_ptr<const Snapshot>& snapshot = found->snapshot;
   WriteWeights(*arguments, snapshot->network(), snapshot->state().parameters->span(),
                snapshot->step(), call->response());
   return absl::OkStatus();

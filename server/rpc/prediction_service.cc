@@ -49,6 +49,7 @@ absl::Status PredictionServiceImpl::QueuePredict(Call* call) {
   auto pending = std::make_shared<Pending>(*arguments, call->response());
   PredictCall predict;
   predict.model = std::move(found->model);
+  if (found->version > 0) predict.pinned = std::move(found->snapshot);
   predict.inputs = arguments->inputs.elements;
   predict.rows = arguments->inputs.rows;
   predict.place = [pending](const Snapshot& snapshot, engine::MatrixView* outputs,
@@ -56,8 +57,9 @@ absl::Status PredictionServiceImpl::QueuePredict(Call* call) {
     pending->reply.Place(snapshot.network().spec(), outputs, logits);
   };
   predict.cancellation = &call->cancellation();
-  predict.done = [call, pending](const absl::Status& status, const Snapshot& snapshot) {
-    if (status.ok()) pending->reply.Finish(snapshot.settings(), snapshot.step());
+  predict.done = [call, pending, version = found->version](const absl::Status& status,
+                                                           const Snapshot& snapshot) {
+    if (status.ok()) pending->reply.Finish(snapshot.settings(), snapshot.step(), version);
     call->Finish(WithNames(status, *pending, snapshot.settings()));
   };
   environment_.batcher->Predict(std::move(predict));

@@ -74,7 +74,7 @@ absl::Status TrainingServiceImpl::ComputeGradients(GradientsCall* call) {
       ReadExamples(ExamplesOf(call->borrowed_request()), "examples", found->context);
   if (!examples.ok()) return examples.status();
   call->scope().AddRows(examples->rows());
-  const std::shared_ptr<const Snapshot> snapshot = found->model->snapshot();
+  const std::shared_ptr<const Snapshot>& snapshot = found->snapshot;
   const absl::StatusOr<engine::GradientSummary> summary = engine::ComputeGradients(
       snapshot->network(), snapshot->state(), *examples,
       PlaceGradients(*arguments, snapshot->network().spec(), call->response()),
@@ -99,7 +99,7 @@ absl::Status TrainingServiceImpl::CompareGradients(CheckCall* call) {
       ReadExamples(ExamplesOf(call->borrowed_request()), "examples", found->context);
   if (!examples.ok()) return examples.status();
   call->scope().AddRows(examples->rows());
-  const std::shared_ptr<const Snapshot> snapshot = found->model->snapshot();
+  const std::shared_ptr<const Snapshot>& snapshot = found->snapshot;
   const absl::StatusOr<engine::GradientCheck> check =
       engine::CheckGradients(snapshot->network(), snapshot->state(), *examples, *samples,
                              *environment_.executor, call->cancellation());
@@ -123,7 +123,7 @@ absl::Status TrainingServiceImpl::Measure(EvaluateCall* call) {
       ReadExamples(ExamplesOf(call->borrowed_request()), "examples", found->context);
   if (!examples.ok()) return examples.status();
   call->scope().AddRows(examples->rows());
-  const std::shared_ptr<const Snapshot> snapshot = found->model->snapshot();
+  const std::shared_ptr<const Snapshot>& snapshot = found->snapshot;
   const absl::StatusOr<engine::Evaluation> evaluation =
       engine::Evaluate(snapshot->network(), snapshot->predictor(), *snapshot->state().normalization,
                        *examples, *threshold, *environment_.executor, call->cancellation());

@@ -86,6 +86,25 @@ TEST_F(BatcherSharingTest, OnlyCallsOfOneModelShare) {
                                     "place b2", "done b1", "done b2"));
 }
 
+TEST_F(BatcherSharingTest, PinnedCallsUseTheirSnapshotAndShareWithTheirLikeOnly) {
+  const std::shared_ptr<const Snapshot> pinned = model_->snapshot();
+  Answer<TrainReply> trained;
+  model_->Train(OneStep(&trained));
+  scheduler_.RunAll();
+  Queue("live", TestInputs(2, kInputs));
+  for (const char* name : {"p1", "p2"}) {
+    predictions_.emplace_back(name, TestInputs(2, kInputs), &history_);
+    PredictCall call = predictions_.back().Call(model_);
+    call.pinned = pinned;
+    batcher_->Predict(std::move(call));
+  }
+  EXPECT_THAT(Events(),
+              ElementsAre("place live", "done live", "place p1", "place p2", "done p1", "done p2"));
+  EXPECT_EQ(predictions_.front().step, 1);
+  EXPECT_EQ(predictions_.back().step, 0);
+  EXPECT_EQ(predictions_.back().outputs, Alone(*pinned, TestInputs(2, kInputs)));
+}
+
 TEST_F(BatcherSharingTest, BadRowFailsItsOwnCallAlone) {
   const Prediction& first = Queue("first", TestInputs(2, kInputs, 1));
   std::vector<float> broken = TestInputs(3, kInputs);
