@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+"""dropout_test.py SERVER FOLDER: training steps with dropout, penalties, clipping and sample
+weights against PyTorch's autograd in float64. The masks are drawn here anew, from the paper's
+Philox4x32-10 and from what engine/nn/dropout.h says of its numbers."""
+
+import sys
+import unittest
+
+import grpc
+import harness
+import numpy
+import torch
+
+SERVER, FOLDER = sys.argv.pop(1), sys.argv.pop(1)
+harness.generate(FOLDER)
+
+# pylint: disable=wrong-import-position
+from chainrule.v1 import model_pb2, model_service_pb2, tensor_pb2  # noqa: E402
+from chainrule.v1 import training_service_pb2 as training_pb2  # noqa: E402
+from chainrule.v1.model_service_pb2_grpc import ModelServiceStub  # noqa: E402
+from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
+
+WIDTHS, ROWS, STEPS = [6, 10, 7, 3], 11, 5
+DROPOUT = [0.3, 0.5, 0.0]
+L1, L2, RATE, SEED = 0.003, 0.02, 0.5, (1 << 40) + 77
+DROPOUT_PURPOSE = 3
+TOLERANCE = 1e-5  # of the largest entry of each tensor's step
+
+
+def philox4x32(counter, key):
+    """Ten rounds, as in Salmon et al., 2011."""
+    for _ in range(10):
+        first, second = counter[0] * 0xD2511F53, counter[2] * 0xCD9E8D57
+        counter = [second >> 32 ^ counter[1] ^ key[0], second & 0xFFFFFFFF,
+                   first >> 32 ^ counter[3] ^ key[1], first & 0xFFFFFFFF]
+        key = [(key[0] + 0x9E3779B9) & 0xFFFFFFFF, (key[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return counter
+
+
+def uniform(step, index):
+    block = index // 4
+    bits = philox4x32([block & 0xFFFFFFFF, block >> 32, step & 0xFFFFFFFF,
+                       DROPOUT_PURPOSE << 24 | step >> 32], [SEED & 0xFFFFFFFF, SEED >> 32])
+    return (bits[index % 4] >> 8) / 2**24
+
+
+def mask(step, layer, units):
+    width = (units + 3) // 4 * 4
+    p = numpy.float32(DROPOUT[layer])
+    kept = 1 / (1 - float(p))
+    return torch.tensor([[0.0 if uniform(step, (layer << 48) + row * width + unit) < p else kept
+                          for unit in range(units)] for row in range(ROWS)])
+
+
+def tensor(array):
+    array = numpy.asarray(array, dtype=numpy.float32)
+    return tensor_pb2.Tensor(shape=array.shape, raw=array.tobytes())
+
+
+def array_of(message):
+    return numpy.frombuffer(message.raw, numpy.float32).reshape(message.shape).astype(float)
+
+
+def gradients(parameters, x, y, weights, step):
+    """Of each parameter, by autograd: the loss of the thinned network, and the penalties."""
+    leaves = [(torch.tensor(w, requires_grad=True), torch.tensor(b, requires_grad=True))
+              for w, b in parameters]
+    a = torch.tensor(x)
+    for layer, (w, b) in enumerate(leaves):
+        z = a @ w.T + b
+        last = layer == len(leaves) - 1
+        a = z if last else torch.tanh(z)
+        if DROPOUT[layer] > 0:
+            a = a * mask(step, layer, WIDTHS[layer + 1])
+    losses = ((a - torch.tensor(y)) ** 2).sum(dim=1)
+    share = torch.tensor(weights)
+    loss = (share * losses).sum() / share.sum()
+    loss = loss + sum(L1 * w.abs().sum() + 0.5 * L2 * (w * w).sum() for w, _ in leaves)
+    loss.backward()
+    return [(w.grad, b.grad) for w, b in leaves]
+
+
+class DropoutTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = harness.ServerProcess(SERVER)
+        cls.channel = grpc.insecure_channel(cls.server.address)
+        cls.models = ModelServiceStub(cls.channel)
+        cls.training = TrainingServiceStub(cls.channel)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.channel.close()
+        cls.server.__exit__()
+
+    def create(self, name, **clipping):
+        layers = [model_pb2.LayerSpec(
+            units=units, dropout=dropout, l1=L1, l2=L2,
+            activation="ACTIVATION_IDENTITY" if layer == 2 else "ACTIVATION_TANH")
+            for layer, (units, dropout) in enumerate(zip(WIDTHS[1:], DROPOUT))]
+        spec = model_pb2.ModelSpec(
+            input_width=WIDTHS[0], layers=layers, loss="LOSS_MEAN_SQUARED_ERROR", seed=SEED,
+            optimizer=model_pb2.Optimizer(learning_rate=RATE, **clipping))
+        self.models.CreateModel(model_service_pb2.CreateModelRequest(
+            model_id=name, model=model_pb2.Model(spec=spec)))
+
+    def parameters(self, name):
+        answer = self.models.GetWeights(model_service_pb2.GetWeightsRequest(
+            model=f"models/{name}", encoding="TENSOR_ENCODING_RAW"))
+        return [(array_of(layer.weights), array_of(layer.biases)) for layer in answer.layers]
+
+    def check(self, name, clip, **clipping):
+        """Five steps on all rows; `clip` turns autograd's gradients into what a step takes."""
+        self.create(name, **clipping)
+        chance = numpy.random.RandomState(5)
+        draw = lambda *shape: chance.uniform(-1, 1, shape).astype(numpy.float32).astype(float)
+        x, y, weights = draw(ROWS, WIDTHS[0]), draw(ROWS, WIDTHS[-1]), numpy.abs(draw(ROWS)) + 0.125
+        weights = weights.astype(numpy.float32).astype(float)
+        for step in range(STEPS):
+            before = self.parameters(name)
+            trained = self.training.Train(training_pb2.TrainRequest(
+                model=f"models/{name}", keep_order=True, examples=tensor_pb2.Examples(
+                    inputs=tensor(x), targets=tensor(y), sample_weights=tensor(weights))))
+            self.assertEqual(trained.model_step, step + 1)
+            wanted = clip(gradients(before, x, y, weights, step))
+            for layer, pair in enumerate(zip(before, self.parameters(name), wanted)):
+                for was, became, gradient, part in zip(*pair, ("weights", "biases")):
+                    moved = RATE * gradient.numpy()
+                    error = numpy.abs((was - became) - moved).max()
+                    self.assertLessEqual(error, TOLERANCE * numpy.abs(moved).max() + 1e-7,
+                                         (step, layer, part))
+
+    def test_the_masks_thin_about_as_many_as_the_probability_says(self):
+        kept = sum(float((mask(step, 1, 7) > 0).sum()) for step in range(20)) / (20 * 7 * ROWS)
+        self.assertAlmostEqual(kept, 0.5, delta=0.06)
+
+    def test_a_step_is_that_of_the_thinned_network(self):
+        self.check("thinned", lambda wanted: wanted)
+
+    def test_clipping_by_norm_scales_the_whole_gradient(self):
+        def clip(wanted):
+            norm = torch.sqrt(sum((g * g).sum() for pair in wanted for g in pair))
+            self.assertGreater(norm, 0.25)
+            return [tuple(g * 0.25 / norm for g in pair) for pair in wanted]
+        self.check("by-norm", clip, clip_norm=0.25)
+
+    def test_clipping_by_value_clamps_each_element(self):
+        def clip(wanted):
+            self.assertGreater(max(g.abs().max() for pair in wanted for g in pair), 0.03)
+            return [tuple(g.clamp(-0.03, 0.03) for g in pair) for pair in wanted]
+        self.check("by-value", clip, clip_value=0.03)
+
+
+if __name__ == "__main__":
+    unittest.main()
