@@ -8,3 +8,5 @@ for program in engine-bench rpc-bench; do
   printf '\n== %s\n' "$program"
   "$binaries/$program" "$@"
 done
+printf '\n== fashion\n'
+/usr/bin/python3 -B "$(dirname "${BASH_SOURCE[0]}")/fashion_bench.py" "$binaries" "$@"
