@@ -18,6 +18,7 @@ using LogVisitor = std::function<absl::Status(uint64_t sequence, absl::string_vi
 // When a write or a sync fails, the log is closed for good: each waiting record's `done`
 // gets the error, and so does that of every later Append. Whether a refused record is on
 // the disk is unknown; reading it back tells.
+// Errors: UNAVAILABLE, STORAGE_FAILED: what the disk said.
 // Thread-safe.
 class Log {
  public:

@@ -112,14 +112,16 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // What there was at the opening. For start-up.
+  // What there is, by uid. For start-up.
   virtual absl::StatusOr<std::vector<StoredModel>> Models() = 0;
   virtual absl::StatusOr<std::vector<StoredRequest>> Requests() = 0;  // oldest first
   // Tells this life of the data from one in which acknowledged steps were lost
   // (Model.incarnation).
   virtual std::string incarnation() const = 0;
 
-  // Durable when it returns OK.
+  // Durable when it returns OK. Removals come before what is put. NOT_FOUND: a checkpoint
+  // or a version of a uid that is not there (any more); ALREADY_EXISTS: a model whose id
+  // another uid has.
   virtual absl::Status Apply(const StoreChange& change) = 0;
 
   // Writes a new file for model `uid`; durable when it returns OK, and unknown to the

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/core/check.h"
+#include "server/store/errors.h"
 #include "server/store/log_format.h"
 
 namespace chainrule::server {
@@ -21,10 +22,12 @@ std::string SegmentPath(const std::string& folder, uint64_t number) {
 
 absl::StatusOr<std::unique_ptr<TrainLog>> TrainLog::Open(const Options& options, FileSystem* files,
                                                          const LogEnd& end) {
-  if (absl::Status status = files->MakeFolder(options.folder); !status.ok()) return status;
+  if (absl::Status status = files->MakeFolder(options.folder); !status.ok()) {
+    return StorageFailed(status.message());
+  }
   auto log = std::unique_ptr<TrainLog>(new TrainLog(options, files, end));
   const absl::Status begun = log->BeginSegment(end.last_segment + 1, end.last_sequence + 1);
-  if (!begun.ok()) return begun;
+  if (!begun.ok()) return StorageFailed(begun.message());
   log->thread_ = std::thread(&TrainLog::Loop, log.get());
   return log;
 }
@@ -88,9 +91,11 @@ absl::Status TrainLog::RemoveBefore(uint64_t sequence) {
   }
   for (const uint64_t number : old) {
     const absl::Status status = files_->Remove(SegmentPath(options_.folder, number));
-    if (!status.ok() && !absl::IsNotFound(status)) return status;
+    if (!status.ok() && !absl::IsNotFound(status)) return StorageFailed(status.message());
   }
-  return old.empty() ? absl::OkStatus() : files_->SyncFolder(options_.folder);
+  if (old.empty()) return absl::OkStatus();
+  const absl::Status status = files_->SyncFolder(options_.folder);
+  return status.ok() ? status : StorageFailed(status.message());
 }
 
 int64_t TrainLog::bytes() const {
@@ -150,6 +155,7 @@ void TrainLog::Commit(std::vector<Waiting> group, bool sync, bool rotate) {
     const uint64_t next = group.empty() ? CommittedSequence() + 1 : group.back().sequence + 1;
     status = BeginSegment(LastSegment() + 1, next);
   }
+  if (!status.ok() && this->status().ok()) status = StorageFailed(status.message());
   uint64_t synced = 0;
   {
     MutexLock lock(&mutex_);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/core/error.h"
 #include "engine/core/mutex.h"
 #include "server/store/log_format.h"
 #include "tests/support/memory_file_system.h"
@@ -176,7 +177,9 @@ TEST(TrainLogTest, AFailureClosesItForGood) {
   std::unique_ptr<TrainLog> log = *TrainLog::Open(OptionsOf(true), &files, {});
   files.FailFrom(files.operations() + 1, absl::StatusCode::kResourceExhausted);
   log->Append(PayloadOf(1), [](const absl::Status& status, uint64_t) {
-    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(engine::GetErrorDetail(status).reason, "STORAGE_FAILED");
+    EXPECT_THAT(std::string(status.message()), HasSubstr("operation"));
   });
   EXPECT_FALSE(log->Flush().ok());
   files.FailFrom(0);
