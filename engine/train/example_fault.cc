@@ -17,25 +17,11 @@ constexpr double kRowSumTolerance = 1e-5;
 // Elements that are converted at a time: they fit the first-level cache.
 constexpr int64_t kBlock = 2'048;
 
-// The element as it came, for the report: a float32 may not hold it.
-double ValueAt(const ElementRows& elements, int64_t index) {
-  if (elements.type == ElementType::kFloat64) {
-    double value;
-    std::memcpy(&value, static_cast<const unsigned char*>(elements.data) + index * 8,
-                sizeof(value));
-    return value;
-  }
-  float value = 0;
-  const ElementRows flat = {.type = elements.type, .data = elements.data, .columns = 1};
-  flat.CopyRow(index, {&value, 1});
-  return static_cast<double>(value);
-}
-
 ExampleFault FaultAt(Kind kind, const ElementRows& elements, int64_t index) {
   return {.kind = kind,
           .row = index / elements.columns,
           .column = index % elements.columns,
-          .value = ValueAt(elements, index)};
+          .value = elements.ElementAt(index)};
 }
 
 // Calls check(first, values) for one block of elements after another, until it

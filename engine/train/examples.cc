@@ -15,16 +15,32 @@ constexpr int64_t kLineBytes = 64;
 // longer one.
 constexpr int64_t kPrefetchBytes = 4'096;
 
-int64_t ElementBytes(ElementType type) {
+// visitor(T()) with the C++ type of an element.
+template <typename Visitor>
+auto VisitType(ElementType type, Visitor visitor) {
   switch (type) {
     case ElementType::kFloat32:
-      return 4;
+      return visitor(float());
     case ElementType::kFloat64:
-      return 8;
+      return visitor(double());
     case ElementType::kUint8:
-      return 1;
+      return visitor(uint8_t());
+    case ElementType::kUint16:
+      return visitor(uint16_t());
+    case ElementType::kUint32:
+      return visitor(uint32_t());
+    case ElementType::kUint64:
+      return visitor(uint64_t());
+    case ElementType::kInt8:
+      return visitor(int8_t());
+    case ElementType::kInt16:
+      return visitor(int16_t());
+    case ElementType::kInt32:
+      return visitor(int32_t());
+    case ElementType::kInt64:
+      return visitor(int64_t());
   }
-  return 0;
+  CHAINRULE_CHECK(false);
 }
 
 // One row of T, at any alignment, as float32.
@@ -54,17 +70,26 @@ int64_t Bytes(const ElementRows& elements, int64_t rows) {
 
 }  // namespace
 
+int64_t ElementBytes(ElementType type) {
+  return VisitType(type, [](auto element) -> int64_t { return sizeof(element); });
+}
+
 void ElementRows::CopyElements(int64_t first, std::span<float> destination) const {
-  switch (type) {
-    case ElementType::kFloat32:
-      std::memcpy(destination.data(), static_cast<const unsigned char*>(data) + first * 4,
-                  destination.size() * sizeof(float));
-      return;
-    case ElementType::kFloat64:
-      return Convert<double>(data, first, destination);
-    case ElementType::kUint8:
-      return Convert<uint8_t>(data, first, destination);
+  if (type == ElementType::kFloat32) {
+    std::memcpy(destination.data(), static_cast<const unsigned char*>(data) + first * 4,
+                destination.size() * sizeof(float));
+    return;
   }
+  VisitType(type, [&](auto element) { Convert<decltype(element)>(data, first, destination); });
+}
+
+double ElementRows::ElementAt(int64_t index) const {
+  return VisitType(type, [&](auto element) {
+    std::memcpy(&element,
+                static_cast<const unsigned char*>(data) + index * int64_t{sizeof(element)},
+                sizeof(element));
+    return static_cast<double>(element);
+  });
 }
 
 void ElementRows::PrefetchRow(int64_t row) const {

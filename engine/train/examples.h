@@ -16,7 +16,21 @@
 
 namespace chainrule::engine {
 
-enum class ElementType : uint8_t { kFloat32, kFloat64, kUint8 };
+enum class ElementType : uint8_t {
+  kFloat32,
+  kFloat64,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+};
+
+// Of one element.
+int64_t ElementBytes(ElementType type);
 
 // [rows × columns] elements, row-major, without gaps; no alignment is promised.
 struct ElementRows {
@@ -32,6 +46,8 @@ struct ElementRows {
   void PrefetchRow(int64_t row) const;
   // destination ← elements [first, first + destination.size()), counted by rows.
   void CopyElements(int64_t first, std::span<float> destination) const;
+  // Element `index` as it came, counted by rows; of 64-bit integers to 53 bits.
+  double ElementAt(int64_t index) const;
 };
 
 struct ExampleChunk {

@@ -18,6 +18,7 @@
 #include "server/rpc/environment.h"
 #include "server/rpc/health_board.h"
 #include "server/rpc/health_service.h"
+#include "server/rpc/inference_service.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/prediction_service.h"
 #include "server/rpc/server_service.h"
@@ -32,8 +33,8 @@ constexpr absl::Duration kFlush = absl::Milliseconds(500);
 // Counts changes of the engine's kernels that change bits.
 constexpr int kKernelVersion = 1;
 constexpr const char* kServices[] = {"chainrule.v1.ModelService", "chainrule.v1.TrainingService",
-                                     "chainrule.v1.PredictionService",
-                                     "chainrule.v1.ServerService"};
+                                     "chainrule.v1.PredictionService", "chainrule.v1.ServerService",
+                                     "inference.GRPCInferenceService"};
 
 int ThreadCount(const Options& options) {
   if (options.threads > 0) return options.threads;
@@ -105,6 +106,7 @@ struct Server::Impl {
   std::optional<ModelServiceImpl> model_service;
   std::optional<TrainingServiceImpl> training_service;
   std::optional<PredictionServiceImpl> prediction_service;
+  std::optional<InferenceServiceImpl> inference_service;
   Listener listener;
   std::unique_ptr<HttpEndpoint> http;
   bool drained = false;
@@ -137,6 +139,7 @@ Server::Impl::Impl(const Options& server_options)
   model_service.emplace(&environment);
   training_service.emplace(&environment);
   prediction_service.emplace(&environment);
+  inference_service.emplace(&environment, CHAINRULE_VERSION);
   registry.SetListener([this](const std::string& id, bool exists) {
     const std::string name = HealthNameOfModel(id);
     exists ? health.Set(name, Health::kServing) : health.Remove(name);
@@ -191,9 +194,9 @@ absl::StatusOr<Server> Server::Start(const Options& options) {
   auto impl = std::make_unique<Impl>(options);
   if (absl::Status status = impl->ReadToken(); !status.ok()) return status;
   if (absl::Status status = impl->StartHttp(); !status.ok()) return status;
-  absl::StatusOr<Listener> listener =
-      Listen(options, {&impl->health_service, &*impl->server_service, &*impl->model_service,
-                       &*impl->training_service, &*impl->prediction_service});
+  absl::StatusOr<Listener> listener = Listen(
+      options, {&impl->health_service, &*impl->server_service, &*impl->model_service,
+                &*impl->training_service, &*impl->prediction_service, &*impl->inference_service});
   if (!listener.ok()) return listener.status();
   impl->listener = *std::move(listener);
   impl->health.Set("", Health::kServing);

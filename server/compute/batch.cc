@@ -24,11 +24,18 @@ absl::Status CheckCancelled(const PredictCall& call) {
   return why.ok() ? why : Interrupted(why, call.model->id());
 }
 
+void Fail(QueuedPredict* predict, absl::Status status, const Snapshot& snapshot) {
+  InferenceStatistics::Totals totals;
+  totals.fail = {1, absl::ToInt64Nanoseconds(absl::Now() - predict->arrival)};
+  predict->call.model->statistics().Add(predict->call.version, totals);
+  predict->done(std::move(status), snapshot);
+}
+
 void FailCancelled(Batch* batch, const Snapshot& snapshot) {
   batch->remove_if([&](QueuedPredict& predict) {
     absl::Status status = CheckCancelled(predict.call);
     if (status.ok()) return false;
-    predict.done(std::move(status), snapshot);
+    Fail(&predict, std::move(status), snapshot);
     return true;
   });
 }
@@ -68,20 +75,48 @@ MatrixView BatchRunner::Floats::Get(int64_t rows, int64_t columns) {
   return {buffer_.data(), rows, columns};
 }
 
+void BatchRunner::Lap(int64_t* ns) {
+  const absl::Time now = absl::Now();
+  *ns += absl::ToInt64Nanoseconds(now - lap_);
+  lap_ = now;
+}
+
+void BatchRunner::RecordSuccess(const Batch& batch) const {
+  InferenceStatistics::Totals totals;
+  totals.last = lap_;
+  totals.batches = 1;
+  for (const QueuedPredict& predict : batch) {
+    totals.rows += predict.call.rows;
+    totals.success.Add(1, absl::ToInt64Nanoseconds(lap_ - predict.arrival));
+    totals.queue.Add(1, absl::ToInt64Nanoseconds(formed_ - predict.arrival));
+    totals.input.Add(1, times_.input);
+    totals.compute.Add(1, times_.compute);
+    totals.output.Add(1, times_.output);
+  }
+  const PredictCall& call = batch.front().call;
+  call.model->statistics().Add(call.version, totals);
+}
+
 void BatchRunner::Run(Batch* batch) {
   const std::shared_ptr<const Snapshot> snapshot = SnapshotOf(batch->front().call);
+  times_ = Times();
+  formed_ = lap_ = absl::Now();
   FailCancelled(batch, *snapshot);
   if (batch->size() == 1) {
-    RunAlone(&batch->front(), *snapshot);
+    RunAlone(batch, *snapshot);
   } else if (!batch->empty()) {
     RunShared(batch, *snapshot);
   }
   batch->clear();
 }
 
-void BatchRunner::RunAlone(QueuedPredict* predict, const Snapshot& snapshot) {
+void BatchRunner::RunAlone(Batch* batch, const Snapshot& snapshot) {
+  QueuedPredict* predict = &batch->front();
   Place(predict, snapshot);
-  predict->done(RunBlocks(*predict, snapshot), snapshot);
+  absl::Status status = RunBlocks(*predict, snapshot);
+  if (!status.ok()) return Fail(predict, std::move(status), snapshot);
+  RecordSuccess(*batch);
+  predict->done(absl::OkStatus(), snapshot);
 }
 
 absl::Status BatchRunner::RunBlocks(const QueuedPredict& predict, const Snapshot& snapshot) {
@@ -89,13 +124,27 @@ absl::Status BatchRunner::RunBlocks(const QueuedPredict& predict, const Snapshot
   CHAINRULE_CHECK(call.inputs.columns == snapshot.network().spec().input_width);
   for (int64_t first = 0; first < call.rows; first += kBlockRows) {
     if (absl::Status status = CheckCancelled(call); !status.ok()) return status;
-    const int64_t count = std::min(kBlockRows, call.rows - first);
-    const ConstMatrixView inputs = Convert(call.inputs, first, count);
-    if (absl::Status status = CheckFinite(inputs, first); !status.ok()) return status;
-    snapshot.predictor().Run(inputs, Part(predict.outputs, first, count),
-                             Part(predict.logits, first, count), &scratch_, executor_);
+    absl::Status status =
+        RunBlock(predict, snapshot, first, std::min(kBlockRows, call.rows - first));
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status BatchRunner::RunBlock(const QueuedPredict& predict, const Snapshot& snapshot,
+                                   int64_t first, int64_t count) {
+  const ConstMatrixView inputs = Convert(predict.call.inputs, first, count);
+  if (absl::Status status = CheckFinite(inputs, first); !status.ok()) return status;
+  Compute(snapshot, inputs, Part(predict.outputs, first, count),
+          Part(predict.logits, first, count));
+  return absl::OkStatus();
+}
+
+void BatchRunner::Compute(const Snapshot& snapshot, ConstMatrixView inputs, MatrixView outputs,
+                          MatrixView logits) {
+  Lap(&times_.input);
+  if (inputs.rows > 0) snapshot.predictor().Run(inputs, outputs, logits, &scratch_, executor_);
+  Lap(&times_.compute);
 }
 
 ConstMatrixView BatchRunner::Convert(const ElementRows& rows, int64_t first, int64_t count) {
@@ -109,6 +158,7 @@ ConstMatrixView BatchRunner::Convert(const ElementRows& rows, int64_t first, int
 
 void BatchRunner::RunShared(Batch* batch, const Snapshot& snapshot) {
   const ConstMatrixView inputs = Gather(batch, snapshot);
+  if (batch->empty()) return;
   const int64_t width = snapshot.network().spec().output_width();
   const MatrixView outputs = outputs_.Get(inputs.rows, width);
   MatrixView logits;
@@ -116,14 +166,16 @@ void BatchRunner::RunShared(Batch* batch, const Snapshot& snapshot) {
     Place(&predict, snapshot);
     if (predict.logits.data != nullptr) logits = logits_.Get(inputs.rows, width);
   }
-  if (inputs.rows > 0) snapshot.predictor().Run(inputs, outputs, logits, &scratch_, executor_);
+  Compute(snapshot, inputs, outputs, logits);
   int64_t first = 0;
-  for (QueuedPredict& predict : *batch) {
+  for (const QueuedPredict& predict : *batch) {
     CopyRows(outputs.Rows(first, predict.call.rows), predict.outputs);
     CopyRows(Part(logits, first, predict.call.rows), predict.logits);
     first += predict.call.rows;
-    predict.done(absl::OkStatus(), snapshot);
   }
+  Lap(&times_.output);
+  RecordSuccess(*batch);
+  for (QueuedPredict& predict : *batch) predict.done(absl::OkStatus(), snapshot);
 }
 
 // The rows of all calls, one after the other; those of a call that fails are overwritten
@@ -139,7 +191,7 @@ ConstMatrixView BatchRunner::Gather(Batch* batch, const Snapshot& snapshot) {
     CopyRows(predict.call.inputs, 0, part);
     absl::Status status = CheckFinite(part, 0);
     if (!status.ok()) {
-      predict.done(std::move(status), snapshot);
+      Fail(&predict, std::move(status), snapshot);
       return true;
     }
     first += predict.call.rows;

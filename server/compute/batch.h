@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "engine/core/aligned_buffer.h"
 #include "engine/core/executor.h"
 #include "engine/core/matrix.h"
@@ -23,10 +25,11 @@ std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call);
 
 struct QueuedPredict {
   explicit QueuedPredict(PredictCall predict)
-      : call(std::move(predict)), done(std::move(call.done)) {}
+      : call(std::move(predict)), done(std::move(call.done)), arrival(absl::Now()) {}
 
   PredictCall call;
   Completion<absl::Status, const Snapshot&> done;
+  absl::Time arrival;
   engine::MatrixView outputs;  // once placed
   engine::MatrixView logits;
 };
@@ -35,7 +38,8 @@ using Batch = std::list<QueuedPredict>;
 
 // A call that is cancelled, or has an input that is not finite, fails alone. One call
 // alone runs from its own floats into its own outputs; several are gathered into one
-// matrix, and their rows copied out.
+// matrix, and their rows copied out. What was done is in the model's statistics before
+// anybody hears of it.
 // Single-threaded: one a worker.
 class BatchRunner {
  public:
@@ -54,17 +58,34 @@ class BatchRunner {
     engine::AlignedBuffer buffer_;
   };
 
-  void RunAlone(QueuedPredict* predict, const Snapshot& snapshot);
+  void RunAlone(Batch* batch, const Snapshot& snapshot);
   absl::Status RunBlocks(const QueuedPredict& predict, const Snapshot& snapshot);
+  absl::Status RunBlock(const QueuedPredict& predict, const Snapshot& snapshot, int64_t first,
+                        int64_t count);
   void RunShared(Batch* batch, const Snapshot& snapshot);
   engine::ConstMatrixView Gather(Batch* batch, const Snapshot& snapshot);
   engine::ConstMatrixView Convert(const engine::ElementRows& rows, int64_t first, int64_t count);
+  void Compute(const Snapshot& snapshot, engine::ConstMatrixView inputs, engine::MatrixView outputs,
+               engine::MatrixView logits);
+  // The time since the last call, added to one of times_.
+  void Lap(int64_t* ns);
+  void RecordSuccess(const Batch& batch) const;
 
   const engine::Executor* const executor_;
   engine::Predictor::Scratch scratch_;
   Floats inputs_;
   Floats outputs_;
   Floats logits_;
+
+  // Of the batch that runs.
+  struct Times {
+    int64_t input = 0;
+    int64_t compute = 0;
+    int64_t output = 0;
+  };
+  Times times_;
+  absl::Time formed_;
+  absl::Time lap_;
 };
 
 }  // namespace chainrule::server

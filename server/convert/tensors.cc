@@ -33,18 +33,6 @@ std::optional<ElementType> TypeOf(v1::DataType dtype) {
   }
 }
 
-int64_t BytesOf(ElementType type) {
-  switch (type) {
-    case ElementType::kFloat32:
-      return sizeof(float);
-    case ElementType::kFloat64:
-      return sizeof(double);
-    case ElementType::kUint8:
-      return 1;
-  }
-  return 0;
-}
-
 std::span<const int64_t> ShapeOf(const v1::Tensor& tensor) {
   return {tensor.shape().data(), static_cast<size_t>(tensor.shape_size())};
 }
@@ -86,10 +74,10 @@ absl::StatusOr<engine::ElementRows> CheckElements(const v1::Tensor& tensor, absl
     return InvalidField(field, "both values and raw are filled; exactly one must be");
   }
   if (!tensor.raw().empty()) {
-    const auto wanted = engine::CheckedMultiply(count, BytesOf(*type));
+    const auto wanted = engine::CheckedMultiply(count, engine::ElementBytes(*type));
     if (!wanted || *wanted != static_cast<int64_t>(tensor.raw().size())) {
       return WrongSize(Path(field, "raw"), absl::StrCat(tensor.raw().size(), " bytes"), tensor,
-                       absl::StrCat(count, " elements of ", BytesOf(*type)));
+                       absl::StrCat(count, " elements of ", engine::ElementBytes(*type)));
     }
     return engine::ElementRows{*type, tensor.raw().data(), 1};
   }
@@ -193,28 +181,10 @@ absl::StatusOr<TensorRows> CheckShape(const v1::Tensor& tensor, absl::string_vie
   return TensorRows{*elements, shape.front(), vector};
 }
 
-double ElementAt(const engine::ElementRows& elements, int64_t index) {
-  const auto* at =
-      static_cast<const unsigned char*>(elements.data) + index * BytesOf(elements.type);
-  float single = 0;
-  double value = 0;
-  switch (elements.type) {
-    case ElementType::kFloat32:
-      std::memcpy(&single, at, sizeof single);
-      return static_cast<double>(single);
-    case ElementType::kFloat64:
-      std::memcpy(&value, at, sizeof value);
-      return value;
-    case ElementType::kUint8:
-      return *at;
-  }
-  return value;
-}
-
 absl::Status BadElement(const TensorRows& rows, int64_t row, int64_t column,
                         absl::string_view field, const std::vector<std::string>& column_names,
                         absl::string_view allowed) {
-  const double value = ElementAt(rows.elements, row * rows.elements.columns + column);
+  const double value = rows.elements.ElementAt(row * rows.elements.columns + column);
   const std::string place =
       rows.vector ? "" : absl::StrCat(", column ", ColumnText(column, column_names));
   return InvalidField(
@@ -224,7 +194,7 @@ absl::Status BadElement(const TensorRows& rows, int64_t row, int64_t column,
 absl::Status NotFinite(const TensorRows& rows, int64_t row, int64_t column, absl::string_view field,
                        const std::vector<std::string>& column_names) {
   const bool was_finite =
-      std::isfinite(ElementAt(rows.elements, row * rows.elements.columns + column));
+      std::isfinite(rows.elements.ElementAt(row * rows.elements.columns + column));
   return BadElement(rows, row, column, field, column_names,
                     was_finite ? "finite as float32" : "finite");
 }
@@ -240,6 +210,13 @@ absl::Status CheckFinite(const TensorRows& rows, absl::string_view field,
     return NotFinite(rows, i, fault - row.begin(), field, column_names);
   }
   return absl::OkStatus();
+}
+
+absl::Status WithNames(const absl::Status& status, const TensorRows& rows, absl::string_view field,
+                       const std::vector<std::string>& column_names) {
+  if (status.code() != absl::StatusCode::kInvalidArgument) return status;
+  absl::Status named = CheckFinite(rows, field, column_names);
+  return named.ok() ? status : named;
 }
 
 absl::StatusOr<v1::TensorEncoding> ResolveEncoding(v1::TensorEncoding asked,

@@ -43,9 +43,6 @@ absl::StatusOr<TensorRows> CheckShape(const v1::Tensor& tensor, absl::string_vie
                                       std::span<const int64_t> shape,
                                       absl::string_view expected_by);
 
-// Element `index` as it was sent.
-double ElementAt(const engine::ElementRows& elements, int64_t index);
-
 // INVALID_FIELD: "row 3, column 2 (petal_width_cm): -1; must be 0 or more" with the value as
 // sent and `allowed` at the end.  `column_names` may be empty.
 absl::Status BadElement(const TensorRows& rows, int64_t row, int64_t column,
@@ -60,6 +57,11 @@ absl::Status NotFinite(const TensorRows& rows, int64_t row, int64_t column, absl
 // compute threads.
 absl::Status CheckFinite(const TensorRows& rows, absl::string_view field,
                          const std::vector<std::string>& column_names = {});
+
+// The batcher knows that an input is not finite; which one it is, with its column's name, is
+// looked for only then: `status`, or, of an INVALID_ARGUMENT, what CheckFinite says.
+absl::Status WithNames(const absl::Status& status, const TensorRows& rows, absl::string_view field,
+                       const std::vector<std::string>& column_names);
 
 // The encoding of a reply: as asked, or, unset, as the request's tensor (null: VALUES).
 // Refuses unknown ones.

@@ -15,6 +15,7 @@
 #include "engine/core/executor.h"
 #include "engine/train/model_state.h"
 #include "server/models/calls.h"
+#include "server/models/inference_statistics.h"
 #include "server/models/limits.h"
 #include "server/models/settings.h"
 #include "server/models/snapshot.h"
@@ -43,6 +44,8 @@ class Model : public std::enable_shared_from_this<Model> {
   const std::string& id() const;
   std::shared_ptr<const Snapshot> snapshot() const;
   ModelDescription Describe() const;
+  // Of predictions, by whoever runs them.
+  InferenceStatistics& statistics() { return statistics_; }
 
   // Queue a change. Refusals (the model was deleted, the server stops) go to `done` at
   // once, results from a lane.
@@ -66,6 +69,7 @@ class Model : public std::enable_shared_from_this<Model> {
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
+  InferenceStatistics statistics_;
 };
 
 // Bytes that a model of this network takes when nobody trains it or predicts with it.

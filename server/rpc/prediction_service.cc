@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "server/convert/prediction.h"
-#include "server/convert/tensors.h"
 #include "server/rpc/find_model.h"
 
 namespace chainrule::server {
@@ -18,15 +17,6 @@ struct Pending {
   PredictArguments arguments;
   PredictionReply reply;
 };
-
-// The batcher knows that an input is not finite; which one it is, with its column's name,
-// is looked for only then.
-absl::Status WithNames(const absl::Status& status, const Pending& pending,
-                       const ModelSettings& settings) {
-  if (status.code() != absl::StatusCode::kInvalidArgument) return status;
-  absl::Status named = CheckFinite(pending.arguments.inputs, "inputs", settings.feature_names);
-  return named.ok() ? status : named;
-}
 
 }  // namespace
 
@@ -50,6 +40,7 @@ absl::Status PredictionServiceImpl::QueuePredict(Call* call) {
   PredictCall predict;
   predict.model = std::move(found->model);
   if (found->version > 0) predict.pinned = std::move(found->snapshot);
+  predict.version = found->version;
   predict.inputs = arguments->inputs.elements;
   predict.rows = arguments->inputs.rows;
   predict.place = [pending](const Snapshot& snapshot, engine::MatrixView* outputs,
@@ -60,7 +51,7 @@ absl::Status PredictionServiceImpl::QueuePredict(Call* call) {
   predict.done = [call, pending, version = found->version](const absl::Status& status,
                                                            const Snapshot& snapshot) {
     if (status.ok()) pending->reply.Finish(snapshot.settings(), snapshot.step(), version);
-    call->Finish(WithNames(status, *pending, snapshot.settings()));
+    call->Finish(WithNames(status, pending->arguments.inputs, "inputs", snapshot.settings().feature_names));
   };
   environment_.batcher->Predict(std::move(predict));
   return absl::OkStatus();

@@ -159,7 +159,7 @@ TEST(HealthTest, KnowsTheServerItsServicesAndItsModels) {
   grpc::health::v1::HealthListResponse all;
   ASSERT_THAT(Call(&Health::List, server.health(), grpc::health::v1::HealthListRequest(), &all),
               IsOk());
-  EXPECT_EQ(all.statuses_size(), 1 + 4 + 1);
+  EXPECT_EQ(all.statuses_size(), 1 + 5 + 1);
 }
 
 TEST(HealthTest, AWatchFollowsAModelThroughItsLife) {

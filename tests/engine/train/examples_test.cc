@@ -38,6 +38,30 @@ TEST(ElementRowsTest, ConvertsEveryTypeAtAnyAlignment) {
   EXPECT_THAT(row, ElementsAre(3.0F, 254.0F, 255.0F));
 }
 
+template <typename T>
+void ExpectConverts(ElementType type, const std::vector<T>& values) {
+  std::vector<unsigned char> bytes(1 + values.size() * sizeof(T));
+  std::memcpy(bytes.data() + 1, values.data(), values.size() * sizeof(T));
+  const ElementRows rows{type, bytes.data() + 1, 1};
+  EXPECT_EQ(ElementBytes(type), sizeof(T));
+  for (size_t i = 0; i < values.size(); ++i) {
+    float value = 0;
+    rows.CopyRow(static_cast<int64_t>(i), {&value, 1});
+    EXPECT_EQ(value, static_cast<float>(values[i]));
+    EXPECT_EQ(rows.ElementAt(static_cast<int64_t>(i)), static_cast<double>(values[i]));
+  }
+}
+
+TEST(ElementRowsTest, ConvertsIntegersFromTheirLowestToTheirHighest) {
+  ExpectConverts<int8_t>(ElementType::kInt8, {-128, -1, 127});
+  ExpectConverts<int16_t>(ElementType::kInt16, {-32768, 0, 32767});
+  ExpectConverts<int32_t>(ElementType::kInt32, {INT32_MIN, -1, INT32_MAX});
+  ExpectConverts<int64_t>(ElementType::kInt64, {INT64_MIN, -1, INT64_MAX});
+  ExpectConverts<uint16_t>(ElementType::kUint16, {0, 65535});
+  ExpectConverts<uint32_t>(ElementType::kUint32, {0, UINT32_MAX});
+  ExpectConverts<uint64_t>(ElementType::kUint64, {0, UINT64_MAX});
+}
+
 TEST(ExamplesTest, FindsRowsAcrossChunks) {
   const std::vector<float> inputs = {0, 1, 2, 3, 4, 5, 6};
   Examples examples(1, 1);

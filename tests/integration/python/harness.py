@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-PROTOS = sorted([*ROOT.glob("proto/chainrule/v1/*.proto"), *ROOT.glob("proto/google/rpc/*.proto")])
+PROTOS = sorted(path for folder in ("chainrule/v1", "google/rpc", "inference")
+                for path in ROOT.glob(f"proto/{folder}/*.proto"))
 
 
 def generate(folder):

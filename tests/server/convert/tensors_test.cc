@@ -102,7 +102,7 @@ TEST(CheckRowsTest, SeesTheSameNumbersInEveryEncoding) {
     std::vector<float> row(4);
     rows->elements.CopyRow(1, row);
     EXPECT_EQ(row, (std::vector<float>{4, 5, 6, 255}));
-    EXPECT_EQ(ElementAt(rows->elements, 7), 255);
+    EXPECT_EQ(rows->elements.ElementAt(7), 255);
     EXPECT_TRUE(CheckFinite(*rows, "inputs").ok());
   }
 }
@@ -135,7 +135,7 @@ TEST(PlaceMatrixTest, WhatIsWrittenIsWhatIsReadInBothEncodings) {
       const auto read = CheckRows(parsed, "t", {3, "", false, true}, Limits());
       ASSERT_TRUE(read.ok()) << read.status();
       for (int64_t i = 0; i < rows * 3; ++i) {
-        EXPECT_EQ(ElementAt(read->elements, i), static_cast<double>(static_cast<float>(i) / 3));
+        EXPECT_EQ(read->elements.ElementAt(i), static_cast<double>(static_cast<float>(i) / 3));
       }
     }
   }

@@ -1,0 +1,26 @@
+// What the Open Inference Protocol says of models beside their predictions.
+#ifndef CHAINRULE_SERVER_CONVERT_INFERENCE_METADATA_H_
+#define CHAINRULE_SERVER_CONVERT_INFERENCE_METADATA_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "inference/grpc_service.pb.h"
+#include "server/convert/context.h"
+#include "server/models/inference_statistics.h"
+
+namespace chainrule::server {
+
+// `versions`: the numbers of those that there are.
+void WriteModelMetadata(const ModelContext& model, const std::vector<int64_t>& versions,
+                        inference::ModelMetadataResponse* response);
+void WriteModelConfig(const ModelContext& model, inference::ModelConfig* config);
+// `version`: 0 is the live weights.
+void WriteStatistics(absl::string_view id, int64_t version,
+                     const InferenceStatistics::Totals& totals,
+                     inference::ModelStatistics* message);
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_CONVERT_INFERENCE_METADATA_H_

@@ -1,0 +1,206 @@
+#include "server/rpc/inference_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/convert/inference.h"
+#include "server/convert/inference_metadata.h"
+#include "server/convert/names.h"
+
+namespace chainrule::server {
+namespace {
+
+constexpr char kName[] = "chainrule";
+// Of Triton's extensions those that are here as a whole.
+constexpr const char* kExtensions[] = {"model_configuration", "statistics"};
+constexpr int64_t kPage = 1000;
+
+// Calls visit(description) for every model.
+template <typename Visit>
+void ForModels(const Registry& registry, Visit visit) {
+  std::string after;
+  do {
+    const Registry::Page page = registry.List(after, kPage);
+    for (const ModelDescription& model : page.models) visit(model);
+    after = page.next_after;
+  } while (!after.empty());
+}
+
+void AddModelStatistics(Model* model, int64_t version, bool all_versions,
+                        inference::ModelStatisticsResponse* response) {
+  auto totals = model->statistics().Get();
+  totals.try_emplace(version);
+  for (const auto& [number, sums] : totals) {
+    if (!all_versions && number != version) continue;
+    WriteStatistics(model->id(), number, sums, response->add_model_stats());
+  }
+}
+
+// The one answer of a handler that costs nothing.
+template <typename Call>
+absl::Status Answer(Call* call) {
+  call->Finish(absl::OkStatus());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+InferenceServiceImpl::InferenceServiceImpl(const Environment* environment, std::string version)
+    : environment_(*environment),
+      version_(std::move(version)),
+      server_live_(environment, "GRPCInferenceService/ServerLive"),
+      server_ready_(environment, "GRPCInferenceService/ServerReady"),
+      model_ready_(environment, "GRPCInferenceService/ModelReady"),
+      server_metadata_(environment, "GRPCInferenceService/ServerMetadata"),
+      model_metadata_(environment, "GRPCInferenceService/ModelMetadata", environment->clerks),
+      model_infer_(environment, "GRPCInferenceService/ModelInfer"),
+      model_config_(environment, "GRPCInferenceService/ModelConfig", environment->clerks),
+      model_statistics_(environment, "GRPCInferenceService/ModelStatistics", environment->clerks),
+      repository_index_(environment, "GRPCInferenceService/RepositoryIndex", environment->clerks) {}
+
+absl::StatusOr<FoundModel> InferenceServiceImpl::Find(absl::string_view id,
+                                                      absl::string_view version,
+                                                      absl::string_view field) const {
+  if (absl::Status status = CheckModelId(id, field); !status.ok()) return status;
+  const std::string name = ModelName(id);
+  if (version.empty()) return FindReadModel(environment_, name, field);
+  return FindReadModel(environment_, absl::StrCat(name, "@", version), field);
+}
+
+grpc::ServerUnaryReactor* InferenceServiceImpl::ServerLive(
+    grpc::CallbackServerContext* context, const inference::ServerLiveRequest* request,
+    inference::ServerLiveResponse* response) {
+  return server_live_.Start(context, request, response, [](auto* call) {
+    call->response()->set_live(true);
+    return Answer(call);
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceServiceImpl::ServerReady(
+    grpc::CallbackServerContext* context, const inference::ServerReadyRequest* request,
+    inference::ServerReadyResponse* response) {
+  return server_ready_.Start(context, request, response, [this](auto* call) {
+    call->response()->set_ready(!environment_.stopping.load(std::memory_order_relaxed));
+    return Answer(call);
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceServiceImpl::ModelReady(
+    grpc::CallbackServerContext* context, const inference::ModelReadyRequest* request,
+    inference::ModelReadyResponse* response) {
+  return model_ready_.Start(context, request, response, [this](auto* call) {
+    const auto found = Find(call->request().name(), call->request().version(), "name");
+    call->response()->set_ready(found.ok());
+    return Answer(call);
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceServiceImpl::ServerMetadata(
+    grpc::CallbackServerContext* context, const inference::ServerMetadataRequest* request,
+    inference::ServerMetadataResponse* response) {
+  return server_metadata_.Start(context, request, response, [this](auto* call) {
+    call->response()->set_name(kName);
+    call->response()->set_version(version_);
+    for (const char* extension : kExtensions) call->response()->add_extensions(extension);
+    return Answer(call);
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceServiceImpl::ModelMetadata(
+    grpc::CallbackServerContext* context, const inference::ModelMetadataRequest* request,
+    inference::ModelMetadataResponse* response) {
+  return model_metadata_.StartOnWorker(context, request, response, [this](auto* call) {
+    const auto found = Find(call->request().name(), call->request().version(), "name");
+    if (found.ok()) WriteModelMetadata(found->context, {}, call->response());
+    return found.status();
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceServiceImpl::ModelConfig(
+    grpc::CallbackServerContext* context, const inference::ModelConfigRequest* request,
+    inference::ModelConfigResponse* response) {
+  return model_config_.StartOnWorker(context, request, response, [this](auto* call) {
+    const auto found = Find(call->request().name(), call->request().version(), "name");
+    if (found.ok()) WriteModelConfig(found->context, call->response()->mutable_config());
+    return found.status();
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceServiceImpl::ModelStatistics(
+    grpc::CallbackServerContext* context, const inference::ModelStatisticsRequest* request,
+    inference::ModelStatisticsResponse* response) {
+  return model_statistics_.StartOnWorker(context, request, response, [this](auto* call) {
+    return AddStatistics(call->request(), call->response());
+  });
+}
+
+absl::Status InferenceServiceImpl::AddStatistics(
+    const inference::ModelStatisticsRequest& request,
+    inference::ModelStatisticsResponse* response) const {
+  if (!request.name().empty()) {
+    const auto found = Find(request.name(), request.version(), "name");
+    if (!found.ok()) return found.status();
+    AddModelStatistics(found->model.get(), found->version, request.version().empty(), response);
+    return absl::OkStatus();
+  }
+  ForModels(*environment_.registry, [&](const ModelDescription& model) {
+    const auto found = environment_.registry->Find(model.id);
+    if (found.ok()) AddModelStatistics(found->get(), 0, true, response);
+  });
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* InferenceServiceImpl::RepositoryIndex(
+    grpc::CallbackServerContext* context, const inference::RepositoryIndexRequest* request,
+    inference::RepositoryIndexResponse* response) {
+  return repository_index_.StartOnWorker(context, request, response, [this](auto* call) {
+    ForModels(*environment_.registry, [call](const ModelDescription& model) {
+      auto* entry = call->response()->add_models();
+      entry->set_name(model.id);
+      entry->set_state("READY");
+    });
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceServiceImpl::ModelInfer(
+    grpc::CallbackServerContext* context, const inference::ModelInferRequest* request,
+    inference::ModelInferResponse* response) {
+  return model_infer_.Start(context, request, response,
+                            [this](InferCall* call) { return QueueInfer(call); });
+}
+
+absl::Status InferenceServiceImpl::QueueInfer(InferCall* call) const {
+  absl::StatusOr<FoundModel> found =
+      Find(call->request().model_name(), call->request().model_version(), "model_name");
+  if (!found.ok()) return found.status();
+  const absl::StatusOr<InferArguments> arguments = CheckInfer(call->request(), found->context);
+  if (!arguments.ok()) return arguments.status();
+  call->scope().AddRows(arguments->inputs.rows);
+  PredictCall predict;
+  predict.model = std::move(found->model);
+  if (found->version > 0) predict.pinned = std::move(found->snapshot);
+  predict.version = found->version;
+  predict.inputs = arguments->inputs.elements;
+  predict.rows = arguments->inputs.rows;
+  predict.place = [call, arguments = *arguments](const Snapshot& snapshot,
+                                                 engine::MatrixView* outputs,
+                                                 engine::MatrixView* logits) {
+    *outputs = PlaceInference(arguments, snapshot.settings(), call->response());
+    *logits = {};
+  };
+  predict.cancellation = &call->cancellation();
+  predict.done = [call, inputs = arguments->inputs, version = found->version](
+                     const absl::Status& status, const Snapshot& snapshot) {
+    if (status.ok()) {
+      WriteInference(call->request(), snapshot.step(), version, call->response());
+    }
+    call->Finish(WithNames(status, inputs, "inputs[0]", snapshot.settings().feature_names));
+  };
+  environment_.batcher->Predict(std::move(predict));
+  return absl::OkStatus();
+}
+
+}  // namespace chainrule::server
