@@ -54,6 +54,14 @@ struct BasicMatrixView {
 using MatrixView = BasicMatrixView<float>;
 using ConstMatrixView = BasicMatrixView<const float>;
 
+// How far apart the rows of a matrix of ours stand. Rows that are a multiple of 512 bytes
+// apart meet in a few sets of the caches; products of such matrices are 2 to 5 % slower.
+constexpr int64_t RowStride(int64_t columns) {
+  constexpr int64_t kBadMultiple = 128;
+  constexpr int64_t kLine = 16;
+  return columns > 0 && columns % kBadMultiple == 0 ? columns + kLine : columns;
+}
+
 class Matrix {
  public:
   Matrix() = default;

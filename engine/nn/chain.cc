@@ -90,10 +90,10 @@ void Chain::Backward(std::span<const float> parameters, int64_t rows, float scal
 
 // A tile as runs of the block: one where it has whole rows.
 void Chain::TellWeights(int64_t layer, const Tile& tile, GradientPart then) const {
-  const int64_t inputs = network_.layer_inputs(layer);
-  const int64_t first = network_.weights_offset(layer) + tile.row * inputs + tile.column;
-  if (tile.columns == inputs) return then(first, tile.rows * inputs);
-  for (int64_t i = 0; i < tile.rows; ++i) then(first + i * inputs, tile.columns);
+  const int64_t stride = network_.weights_stride(layer);
+  const int64_t first = network_.weights_offset(layer) + tile.row * stride + tile.column;
+  if (tile.columns == network_.layer_inputs(layer)) return then(first, tile.rows * stride);
+  for (int64_t i = 0; i < tile.rows; ++i) then(first + i * stride, tile.columns);
 }
 
 void Chain::Backward(std::span<const float> parameters, int64_t rows, float scale, float keep,

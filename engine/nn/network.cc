@@ -23,10 +23,12 @@ struct Size {
   int64_t block = 0;
 };
 
-// Adds a run of `floats` to what is there.
-std::optional<Size> AddRun(Size size, std::optional<int64_t> floats) {
-  if (!floats) return std::nullopt;
-  const std::optional<int64_t> parameters = CheckedAdd(size.parameters, *floats);
+// Adds [rows × columns] parameters to what is there.
+std::optional<Size> AddRun(Size size, int64_t rows, int64_t columns) {
+  const std::optional<int64_t> count = CheckedMultiply(rows, columns);
+  const std::optional<int64_t> floats = CheckedMultiply(rows, RowStride(columns));
+  if (!count || !floats) return std::nullopt;
+  const std::optional<int64_t> parameters = CheckedAdd(size.parameters, *count);
   const std::optional<int64_t> room = RoundUp(*floats);
   if (!parameters || !room) return std::nullopt;
   const std::optional<int64_t> block = CheckedAdd(size.block, *room);
@@ -35,9 +37,9 @@ std::optional<Size> AddRun(Size size, std::optional<int64_t> floats) {
 }
 
 std::optional<Size> AddLayer(Size size, int64_t inputs, int64_t units) {
-  const std::optional<Size> with_weights = AddRun(size, CheckedMultiply(units, inputs));
+  const std::optional<Size> with_weights = AddRun(size, units, inputs);
   if (!with_weights) return std::nullopt;
-  return AddRun(*with_weights, units);
+  return AddRun(*with_weights, units, 1);
 }
 
 }  // namespace
@@ -58,10 +60,10 @@ Network::Network(NetworkSpec spec) : spec_(std::move(spec)) {
   Size size;
   for (int64_t l = 0; l < layer_count(); ++l) {
     const int64_t inputs = layer_inputs(l);
-    const std::optional<Size> weights = AddRun(size, CheckedMultiply(layer_units(l), inputs));
+    const std::optional<Size> weights = AddRun(size, layer_units(l), inputs);
     CHAINRULE_CHECK(weights.has_value());
     places_.push_back({size.block, weights->block});
-    const std::optional<Size> both = AddRun(*weights, layer_units(l));
+    const std::optional<Size> both = AddRun(*weights, layer_units(l), 1);
     CHAINRULE_CHECK(both.has_value());
     size = *both;
   }
@@ -74,11 +76,13 @@ int64_t Network::layer_inputs(int64_t layer) const {
 }
 
 ConstMatrixView Network::weights(std::span<const float> block, int64_t layer) const {
-  return {block.data() + weights_offset(layer), layer_units(layer), layer_inputs(layer)};
+  return {block.data() + weights_offset(layer), layer_units(layer), layer_inputs(layer),
+          weights_stride(layer)};
 }
 
 MatrixView Network::weights(std::span<float> block, int64_t layer) const {
-  return {block.data() + weights_offset(layer), layer_units(layer), layer_inputs(layer)};
+  return {block.data() + weights_offset(layer), layer_units(layer), layer_inputs(layer),
+          weights_stride(layer)};
 }
 
 std::span<const float> Network::bias(std::span<const float> block, int64_t layer) const {

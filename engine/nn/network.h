@@ -1,6 +1,6 @@
 // Network: a spec and where each of its parameters stands in one flat block.
-//   layer l:  W: [units × inputs], then b: [units]; each run starts on a 64-byte
-//   boundary, the gaps between runs are zero and stay zero.
+//   layer l:  W: [units × inputs], rows RowStride apart, then b: [units]; each of the two
+//   starts on a 64-byte boundary, the gaps are zero and stay zero.
 // Thread-safe: immutable once created.
 #ifndef CHAINRULE_ENGINE_NN_NETWORK_H_
 #define CHAINRULE_ENGINE_NN_NETWORK_H_
@@ -33,6 +33,8 @@ class Network {
   // Floats in a block, gaps included.
   int64_t block_size() const { return block_size_; }
 
+  // Floats from one row of a layer's weights to the next.
+  int64_t weights_stride(int64_t layer) const { return RowStride(layer_inputs(layer)); }
   // Where in a block a layer's weights and its biases begin.
   int64_t weights_offset(int64_t layer) const { return place(layer).weights; }
   int64_t bias_offset(int64_t layer) const { return place(layer).bias; }

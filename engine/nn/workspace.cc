@@ -9,9 +9,12 @@ namespace {
 
 constexpr int64_t kFloatsInALine = static_cast<int64_t>(kAlignmentBytes / sizeof(float));
 
-int64_t WidestLayer(const Network& network) {
+// Room for a row of any layer.
+int64_t WidestRow(const Network& network) {
   int64_t widest = 0;
-  for (const LayerSpec& layer : network.spec().layers) widest = std::max(widest, layer.units);
+  for (const LayerSpec& layer : network.spec().layers) {
+    widest = std::max(widest, RowStride(layer.units));
+  }
   return widest;
 }
 
@@ -23,7 +26,7 @@ Workspace::Workspace(const Network& network, int64_t capacity, WorkspaceOptions 
   inputs_ = Reserve(network.spec().input_width);
   targets_ = Reserve(network.spec().output_width());
   weights_ = Reserve(1);
-  const Place turns[2] = {Reserve(WidestLayer(network)), Reserve(WidestLayer(network))};
+  const Place turns[2] = {Reserve(WidestRow(network)), Reserve(WidestRow(network))};
   for (int64_t l = 0; l < network.layer_count(); ++l) {
     LayerPlaces layer = ReserveLayer(network, l, options);
     layer.dz = {turns[l % 2].first, network.layer_units(l)};
@@ -48,14 +51,14 @@ Workspace::LayerPlaces Workspace::ReserveLayer(const Network& network, int64_t l
 
 Workspace::Place Workspace::Reserve(int64_t columns) {
   const Place place = {size_, columns};
-  const int64_t floats = capacity_ * columns;
+  const int64_t floats = capacity_ * RowStride(columns);
   size_ += (floats + kFloatsInALine - 1) / kFloatsInALine * kFloatsInALine;
   return place;
 }
 
 MatrixView Workspace::View(Place place, int64_t rows) {
   if (place.columns == 0) return {};
-  return {buffer_.data() + place.first, rows, place.columns};
+  return {buffer_.data() + place.first, rows, place.columns, RowStride(place.columns)};
 }
 
 std::span<float> Workspace::weights(int64_t rows) {

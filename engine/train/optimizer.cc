@@ -31,7 +31,7 @@ Optimizer::Optimizer(const Network& network)
     return;
   }
   for (int64_t l = 0; l < network.layer_count(); ++l) {
-    AddRuns(network.weights_offset(l), network.layer_units(l) * network.layer_inputs(l), true);
+    AddRuns(network.weights_offset(l), network.layer_units(l) * network.weights_stride(l), true);
     AddRuns(network.bias_offset(l), network.layer_units(l), false);
   }
 }

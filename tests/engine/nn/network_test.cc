@@ -29,18 +29,31 @@ TEST(NetworkTest, CountIsNothingWhereItOverflows) {
 }
 
 TEST(NetworkTest, RunsStartOnCacheLinesAndDoNotOverlap) {
-  const Network network(Spec(5, {7, 3, 2}));
-  std::vector<int> uses(static_cast<size_t>(network.block_size()));
-  const auto use = [&](int64_t first, int64_t count) {
-    EXPECT_EQ(first % 16, 0);
-    for (int64_t i = first; i < first + count; ++i) ++uses.at(static_cast<size_t>(i));
-  };
-  for (int64_t l = 0; l < network.layer_count(); ++l) {
-    use(network.weights_offset(l), network.layer_units(l) * network.layer_inputs(l));
-    use(network.bias_offset(l), network.layer_units(l));
+  for (const int64_t width : {5, 128, 130, 256}) {
+    const Network network(Spec(width, {7, width, 2}));
+    std::vector<int> uses(static_cast<size_t>(network.block_size()));
+    const auto use = [&](int64_t first, int64_t count) {
+      for (int64_t i = first; i < first + count; ++i) ++uses.at(static_cast<size_t>(i));
+    };
+    for (int64_t l = 0; l < network.layer_count(); ++l) {
+      EXPECT_EQ(network.weights_offset(l) % 16, 0);
+      EXPECT_EQ(network.bias_offset(l) % 16, 0);
+      for (int64_t unit = 0; unit < network.layer_units(l); ++unit) {
+        use(network.weights_offset(l) + unit * network.weights_stride(l), network.layer_inputs(l));
+      }
+      use(network.bias_offset(l), network.layer_units(l));
+    }
+    EXPECT_THAT(uses, testing::Each(testing::Le(1)));
+    EXPECT_EQ(std::count(uses.begin(), uses.end(), 1), network.parameter_count());
   }
-  EXPECT_THAT(uses, testing::Each(testing::Le(1)));
-  EXPECT_EQ(std::count(uses.begin(), uses.end(), 1), network.parameter_count());
+}
+
+TEST(NetworkTest, RowsDoNotStandAMultipleOf512BytesApart) {
+  const Network network(Spec(256, {640, 100}));
+  AlignedBuffer block(static_cast<size_t>(network.block_size()));
+  for (int64_t l = 0; l < network.layer_count(); ++l) {
+    EXPECT_NE(network.weights(block.span(), l).stride % 128, 0);
+  }
 }
 
 TEST(NetworkTest, ViewsShowUnitsAsRows) {

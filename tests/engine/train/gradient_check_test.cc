@@ -35,6 +35,23 @@ TEST_P(GradientCheckTest, BackPropagationAgrees) {
 INSTANTIATE_TEST_SUITE_P(All, GradientCheckTest, testing::ValuesIn(HiddenActivations()),
                          [](const auto& test) { return NameOf(test.param); });
 
+TEST(GradientCheckWidthTest, BackPropagationAgreesWhereRowsStandApart) {
+  for (const std::vector<int64_t>& widths : {std::vector<int64_t>{128, 256, 3}, {130, 128, 2}}) {
+    NetworkSpec spec = MakeSpec(128, widths, Activation::kTanh, Activation::kSoftmax,
+                                Loss::kCategoricalCrossEntropy);
+    spec.layers[1].l2 = 0.01F;
+    const Network network(spec);
+    ASSERT_GT(network.weights_stride(0), 128);
+    const SampleRows rows = MakeRows(spec, 20, 3, /*weighted=*/true);
+    const Executor executor(2);
+    const Cancellation never;
+    const auto check =
+        CheckGradients(network, InitialState(network, {}), rows.View(spec), 300, executor, never);
+    ASSERT_TRUE(check.ok());
+    EXPECT_LT(check->max_relative_error, 1e-5);
+  }
+}
+
 // Zero rows put every unit of the first layer exactly at RELU's kink.
 TEST(GradientCheckKinkTest, UnitsAtTheKinkAreComparedOnTheSideTheEngineIsOn) {
   const NetworkSpec spec =

@@ -89,7 +89,7 @@ class OptimizerTest : public testing::TestWithParam<Case> {};
 
 TEST_P(OptimizerTest, HundredStepsFollowTheFormulas) {
   NetworkSpec spec =
-      MakeSpec(7, {9, 3}, Activation::kTanh, Activation::kIdentity, Loss::kMeanSquaredError);
+      MakeSpec(128, {4, 3}, Activation::kTanh, Activation::kIdentity, Loss::kMeanSquaredError);
   spec.optimizer = GetParam().spec;
   const Network network(spec);
   const Executor executor(2);
@@ -105,12 +105,14 @@ TEST_P(OptimizerTest, HundredStepsFollowTheFormulas) {
   std::vector<Scalar> scalars;
   std::vector<size_t> places;  // of what is no gap
   for (int64_t l = 0; l < network.layer_count(); ++l) {
-    const int64_t weights = network.layer_units(l) * network.layer_inputs(l);
-    for (int64_t i = 0; i < weights + network.layer_units(l); ++i) {
-      const bool bias = i >= weights;
-      places.push_back(static_cast<size_t>(bias ? network.bias_offset(l) + i - weights
-                                                : network.weights_offset(l) + i));
+    const auto add = [&](int64_t place, bool bias) {
+      places.push_back(static_cast<size_t>(place));
       scalars.emplace_back(spec.optimizer, !bias);
+    };
+    for (int64_t unit = 0; unit < network.layer_units(l); ++unit) {
+      const int64_t row = network.weights_offset(l) + unit * network.weights_stride(l);
+      for (int64_t input = 0; input < network.layer_inputs(l); ++input) add(row + input, false);
+      add(network.bias_offset(l) + unit, true);
     }
   }
   const std::vector<float> start = RandomFloats(static_cast<int64_t>(size), 1);
