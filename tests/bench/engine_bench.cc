@@ -60,15 +60,31 @@ class Training {
       : network_(SpecOf(widths, optimizer)),
         executor_(threads),
         examples_(widths.front(), widths.back()),
+        batch_(widths.front(), widths.back()),
         inputs_(16 * batch, widths.front()),
         classes_(static_cast<size_t>(16 * batch)) {
     FillRows(widths.back());
+    state_ = engine::InitialState(network_, {});
     engine::TrainOptions options;
     options.epochs = int64_t{1} << 40;
     options.batch_size = batch;
     trainer_ = std::make_unique<engine::Trainer>(network_, examples_, nullptr, options,
                                                  engine::InitialState(network_, {}), executor_,
                                                  cancellation_);
+  }
+
+  // What a call of one step costs: it begins from a shared state and shares the next.
+  void OneStepCall() {
+    engine::TrainOptions options;
+    options.batch_size = 0;
+    engine::Trainer trainer(network_, batch_, nullptr, options, state_, executor_, cancellation_);
+    if (!trainer.Step().ok()) std::abort();
+    state_ = trainer.Share();
+  }
+  double CallTurn(absl::Duration turn) {
+    double rate = 0;
+    executor_.Run([&] { rate = Rate(turn, [this] { OneStepCall(); }); });
+    return rate;
   }
 
   void Step() {
@@ -96,12 +112,17 @@ class Training {
     chunk.inputs = {engine::ElementType::kFloat32, inputs_.data(), inputs_.columns()};
     chunk.class_ids = classes_;
     examples_.Append(chunk);
+    chunk.rows /= 16;
+    chunk.class_ids = chunk.class_ids.first(static_cast<size_t>(chunk.rows));
+    batch_.Append(chunk);
   }
 
   engine::Network network_;
   Executor executor_;
   engine::Cancellation cancellation_;
-  engine::Examples examples_;
+  engine::Examples examples_;  // 16 mini-batches
+  engine::Examples batch_;     // the first of them
+  engine::ModelState state_;   // of OneStepCall
   engine::Matrix inputs_;
   std::vector<int32_t> classes_;
   std::unique_ptr<engine::Trainer> trainer_;
@@ -141,6 +162,17 @@ void BenchAdam(const Protocol& protocol) {
              0, "wanted at most 1.15");
 }
 
+void BenchOneStepCall(const Protocol& protocol) {
+  const std::vector<int64_t> widths = {784, 512, 256, 10};
+  Training training(widths, 128, engine::OptimizerKind::kSgd, 1);
+  const auto rates =
+      Interleave(protocol, {[&](absl::Duration turn) { return training.Turn(turn); },
+                            [&](absl::Duration turn) { return training.CallTurn(turn); }});
+  PrintRatio("one-step calls over steps, 784-512-256-10, 128",
+             QuartilesOf(Ratios(rates[1], rates[0])), 0,
+             absl::StrCat(absl::SixDigits(1e6 / QuartilesOf(rates[1]).median), " us a call"));
+}
+
 void BenchPrediction(const Protocol& protocol, int64_t rows, double bar) {
   const std::vector<int64_t> widths = {784, 512, 256, 10};
   const engine::Network network(SpecOf(widths, engine::OptimizerKind::kSgd));
@@ -175,6 +207,7 @@ void Run(const Arguments& arguments) {
     if (arguments.Wants(row.name())) BenchTraining(arguments.protocol, row);
   }
   if (arguments.Wants("adam")) BenchAdam(arguments.protocol);
+  if (arguments.Wants("one-step calls")) BenchOneStepCall(arguments.protocol);
   for (const auto& [count, bar] :
        {std::pair<int64_t, double>{1, 3.0}, {8, 1.5}, {64, 1.05}, {512, 0.95}}) {
     if (arguments.Wants("predict")) BenchPrediction(arguments.protocol, count, bar);
