@@ -24,6 +24,8 @@ CLEAN = CACHE / "chainrule" / "tidy"
 SHIPPED = tuple(ROOT / folder for folder in ("engine", "server", "client"))
 # Reads a member without its lock: if that is not found, nothing would be.
 CANARY = ROOT / "tests" / "support" / "tidy_canary.cc"
+# Seconds that a file may take; some checks lose their way in some templates.
+LIMIT = 1200
 # Checked by clang alone, and silent about g++'s flags.
 CLANG_FLAGS = ["-Wthread-safety", "-Wno-unknown-warning-option"]
 
@@ -68,8 +70,11 @@ def check(path, flags, salt):
 
 def tidy(path, flags):
     command = ["clang-tidy", "--quiet", f"--config-file={CONFIG}", str(path), "--", *flags]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            cwd=ROOT, check=False)
+    try:
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                cwd=ROOT, check=False, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return f"{path}: clang-tidy was not done after {LIMIT} s"
     return "" if result.returncode == 0 else result.stdout or result.stderr
 
 
