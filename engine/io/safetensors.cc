@@ -198,7 +198,7 @@ std::string WriteSafetensorsHeader(std::vector<SafetensorsTensor>* tensors,
                              {"shape", tensor.shape},
                              {"data_offsets", {tensor.begin, tensor.end}}};
   }
-  std::string json = document.dump();
+  std::string json = document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   json.append((8 - json.size() % 8) % 8, ' ');
   std::string header;
   for (int i = 0; i < 8; ++i) header.push_back(static_cast<char>(json.size() >> (8 * i) & 0xFF));

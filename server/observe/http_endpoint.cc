@@ -2,9 +2,12 @@
 
 #include <civetweb.h>
 
+#include <atomic>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 
 namespace chainrule::server {
 namespace {
@@ -33,9 +36,34 @@ int Answer(mg_connection* connection) {
 }  // namespace
 
 struct HttpEndpoint::Impl {
+  int port() const;
+  void Stop();
+
   Pages pages;
   mg_context* context = nullptr;
 };
+
+int HttpEndpoint::Impl::port() const {
+  mg_server_port port = {};
+  return mg_get_server_ports(context, 1, &port) == 1 ? port.port : 0;
+}
+
+// civetweb looks whether it shall stop when a connection comes, and else every two
+// seconds: so one comes.
+void HttpEndpoint::Impl::Stop() {
+  constexpr absl::Duration kPause = absl::Milliseconds(5);
+  const int knock_at = port();
+  std::atomic<bool> stopped = false;
+  std::thread knocker([&] {
+    while (!stopped) {
+      mg_close_connection(mg_connect_client("127.0.0.1", knock_at, 0, nullptr, 0));
+      absl::SleepFor(kPause);
+    }
+  });
+  mg_stop(context);
+  stopped = true;
+  knocker.join();
+}
 
 HttpEndpoint::HttpEndpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -55,11 +83,8 @@ absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::str
   return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(impl)));
 }
 
-HttpEndpoint::~HttpEndpoint() { mg_stop(impl_->context); }
+HttpEndpoint::~HttpEndpoint() { impl_->Stop(); }
 
-int HttpEndpoint::port() const {
-  mg_server_port port = {};
-  return mg_get_server_ports(impl_->context, 1, &port) == 1 ? port.port : 0;
-}
+int HttpEndpoint::port() const { return impl_->port(); }
 
 }  // namespace chainrule::server

@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 BIN = pathlib.Path(sys.argv.pop(1)).resolve()
+HANGS = 120  # seconds that no program here takes
 
 
 class ConnectionTest(unittest.TestCase):
@@ -30,7 +31,7 @@ class ConnectionTest(unittest.TestCase):
 
     def run_program(self, *words, **environment):
         return subprocess.run([BIN / "chainrule", *words], cwd=self.folder, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=HANGS,
                               env={**os.environ, **environment})
 
     def make_certificate(self, name):
@@ -56,11 +57,27 @@ class ConnectionTest(unittest.TestCase):
     def test_a_server_that_asks_for_a_certificate_is_shown_one(self):
         self.make_certificate("server")
         self.make_certificate("caller")
+        self.make_certificate("stranger")
         at = self.start_server("--tls_cert=server.pem", "--tls_key=server.key",
                                "--tls_client_ca=caller.pem")
         known = ["info", "--server", at, "--tls-ca", "server.pem"]
         shown = ["--tls-cert", "caller.pem", "--tls-key", "caller.key"]
         self.assertEqual(self.run_program(*known, *shown).returncode, 0)
+        self.assertEqual(self.run_program(*known).returncode, 3)
+        strange = [word.replace("caller", "stranger") for word in shown]
+        self.assertEqual(self.run_program(*known, *strange).returncode, 3)
+
+    def test_a_timeout_ends_an_evaluation_that_takes_longer(self):
+        at = ["--server", self.start_server()]
+        rows = "".join(f"{row / 100_000},{row % 2}\n" for row in range(100_000))
+        (self.folder / "rows.csv").write_text("x,y\n" + rows)
+        data = ["rows.csv", "--label", "y"]
+        created = self.run_program("create", "wide", *at, "--from", *data, "--hidden", "2000,2000")
+        self.assertEqual(created.returncode, 0, created.stderr)
+        late = self.run_program("evaluate", "wide", *at, *data, "--timeout=300ms")
+        self.assertEqual(late.returncode, 1)
+        self.assertIn("DEADLINE_EXCEEDED", late.stderr)
+        self.assertEqual(self.run_program("health", *at).stdout, "SERVING\n")
 
     def test_the_token_comes_from_a_flag_or_the_environment(self):
         (self.folder / "token").write_text("open sesame\n")
