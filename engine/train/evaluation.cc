@@ -9,89 +9,78 @@
 #include "engine/train/batch_gradient.h"
 
 namespace chainrule::engine {
-namespace {
 
-// Evaluates block by block; holds what blocks share.
-class Evaluator {
- public:
-  Evaluator(const Network& network, const Predictor& predictor, const Normalization& normalization,
-            const Examples& examples, int64_t capacity, double threshold, const Executor& executor)
-      : network_(network),
-        predictor_(predictor),
-        normalization_(normalization),
-        examples_(examples),
-        executor_(executor),
-        inputs_(capacity, network.spec().input_width),
-        targets_(capacity, network.spec().output_width()),
-        outputs_(capacity, network.spec().output_width()),
-        logits_(capacity, network.spec().output_width()),
-        weights_(static_cast<size_t>(capacity)),
-        row_loss_(static_cast<size_t>(capacity)),
-        metrics_(network.spec(), threshold) {}
+Evaluator::Evaluator(const Network& network, const Predictor& predictor,
+                     const Normalization& normalization, double threshold, const Executor& executor,
+                     int64_t block_rows)
+    : network_(network),
+      predictor_(predictor),
+      normalization_(normalization),
+      executor_(executor),
+      block_rows_(static_cast<size_t>(block_rows)),
+      inputs_(block_rows, network.spec().input_width),
+      targets_(block_rows, network.spec().output_width()),
+      outputs_(block_rows, network.spec().output_width()),
+      logits_(block_rows, network.spec().output_width()),
+      weights_(block_rows_),
+      row_loss_(block_rows_),
+      metrics_(network.spec(), threshold) {}
 
-  void Add(std::span<const int64_t> rows) {
-    const auto count = static_cast<int64_t>(rows.size());
-    const MatrixView targets = targets_.view().Rows(0, count);
-    const MatrixView outputs = outputs_.view().Rows(0, count);
-    const std::span<float> weights = std::span<float>(weights_).first(rows.size());
-    examples_.Gather(rows, inputs_.view().Rows(0, count), targets, weights);
-    predictor_.Run(inputs_.view().Rows(0, count), outputs, logits_.view().Rows(0, count), &scratch_,
-                   &executor_);
-    metrics_.Add(outputs, targets, weights);
-    AddLoss(count);
+absl::Status Evaluator::Add(const Examples& examples, std::span<const int64_t> rows,
+                            const Cancellation& cancellation) {
+  for (size_t first = 0; first < rows.size(); first += block_rows_) {
+    if (absl::Status status = cancellation.Check(); !status.ok()) return status;
+    AddBlock(examples, rows.subspan(first, std::min(block_rows_, rows.size() - first)));
   }
+  return absl::OkStatus();
+}
 
-  Evaluation Finish() const {
-    return {.loss = weight_sum_ > 0 ? loss_sum_ / weight_sum_ : 0.0, .metrics = metrics_.Compute()};
-  }
+absl::Status Evaluator::Add(const Examples& examples, const Cancellation& cancellation) {
+  std::vector<int64_t> rows(static_cast<size_t>(examples.rows()));
+  std::iota(rows.begin(), rows.end(), int64_t{0});
+  return Add(examples, rows, cancellation);
+}
 
- private:
-  // In the network's own units, in which training measures it too.
-  void AddLoss(int64_t count) {
-    const MatrixView targets = targets_.view().Rows(0, count);
-    const MatrixView outputs = outputs_.view().Rows(0, count);
-    normalization_.targets.Apply(targets);
-    normalization_.targets.Apply(outputs);
-    const auto rows = static_cast<size_t>(count);
-    const std::span<double> row_loss = std::span<double>(row_loss_).first(rows);
-    const std::span<const float> weights = std::span<const float>(weights_).first(rows);
-    LossAndGradient(network_.spec().loss, logits_.view().Rows(0, count), outputs, targets, row_loss,
-                    MatrixView());
-    loss_sum_ += WeightedSum(row_loss, weights);
-    for (const float weight : weights) weight_sum_ += static_cast<double>(weight);
-  }
+void Evaluator::AddBlock(const Examples& examples, std::span<const int64_t> rows) {
+  const auto count = static_cast<int64_t>(rows.size());
+  const MatrixView targets = targets_.view().Rows(0, count);
+  const MatrixView outputs = outputs_.view().Rows(0, count);
+  const std::span<float> weights = std::span<float>(weights_).first(rows.size());
+  examples.Gather(rows, inputs_.view().Rows(0, count), targets, weights);
+  predictor_.Run(inputs_.view().Rows(0, count), outputs, logits_.view().Rows(0, count), &scratch_,
+                 &executor_);
+  metrics_.Add(outputs, targets, weights);
+  AddLoss(count);
+}
 
-  const Network& network_;
-  const Predictor& predictor_;
-  const Normalization& normalization_;
-  const Examples& examples_;
-  const Executor& executor_;
-  Matrix inputs_;
-  Matrix targets_;
-  Matrix outputs_;
-  Matrix logits_;
-  std::vector<float> weights_;
-  std::vector<double> row_loss_;
-  Predictor::Scratch scratch_;
-  MetricsAccumulator metrics_;
-  double loss_sum_ = 0;
-  double weight_sum_ = 0;
-};
+// In the network's own units, in which training measures it too.
+void Evaluator::AddLoss(int64_t count) {
+  const MatrixView targets = targets_.view().Rows(0, count);
+  const MatrixView outputs = outputs_.view().Rows(0, count);
+  normalization_.targets.Apply(targets);
+  normalization_.targets.Apply(outputs);
+  const auto rows = static_cast<size_t>(count);
+  const std::span<double> row_loss = std::span<double>(row_loss_).first(rows);
+  const std::span<const float> weights = std::span<const float>(weights_).first(rows);
+  LossAndGradient(network_.spec().loss, logits_.view().Rows(0, count), outputs, targets, row_loss,
+                  MatrixView());
+  loss_sum_ += WeightedSum(row_loss, weights);
+  for (const float weight : weights) weight_sum_ += static_cast<double>(weight);
+}
 
-}  // namespace
+Evaluation Evaluator::Finish() const {
+  return {.loss = weight_sum_ > 0 ? loss_sum_ / weight_sum_ : 0.0, .metrics = metrics_.Compute()};
+}
 
 absl::StatusOr<Evaluation> EvaluateRows(const Network& network, const Predictor& predictor,
                                         const Normalization& normalization,
                                         const Examples& examples, std::span<const int64_t> rows,
                                         double threshold, const Executor& executor,
                                         const Cancellation& cancellation) {
-  const size_t capacity = std::min(rows.size(), static_cast<size_t>(kMaxBlockRows));
-  Evaluator evaluator(network, predictor, normalization, examples, static_cast<int64_t>(capacity),
-                      threshold, executor);
-  for (size_t first = 0; first < rows.size(); first += capacity) {
-    if (absl::Status status = cancellation.Check(); !status.ok()) return status;
-    evaluator.Add(rows.subspan(first, std::min(capacity, rows.size() - first)));
-  }
+  const int64_t block = std::min(static_cast<int64_t>(rows.size()), kMaxBlockRows);
+  Evaluator evaluator(network, predictor, normalization, threshold, executor, block);
+  absl::Status status = evaluator.Add(examples, rows, cancellation);
+  if (!status.ok()) return status;
   return evaluator.Finish();
 }
 

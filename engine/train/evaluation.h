@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/core/cancellation.h"
@@ -20,6 +21,45 @@ struct Evaluation {
   // are standardised it is measured there, as in training.
   double loss = 0;
   Metrics metrics;
+};
+
+// Evaluator: an evaluation whose rows come in any number of parts, in bounded memory.
+// Single-threaded.
+class Evaluator {
+ public:
+  // All are borrowed. `predictor` is of the same snapshot as `normalization`.
+  // `block_rows`: rows that run at a time, at most 4,096.
+  Evaluator(const Network& network, const Predictor& predictor, const Normalization& normalization,
+            double threshold, const Executor& executor, int64_t block_rows);
+
+  // The cancellation is polled between blocks: CANCELLED, DEADLINE_EXCEEDED and so on, as
+  // Cancellation::Check.
+  absl::Status Add(const Examples& examples, std::span<const int64_t> rows,
+                   const Cancellation& cancellation);
+  // All examples.
+  absl::Status Add(const Examples& examples, const Cancellation& cancellation);
+  double weight_sum() const { return weight_sum_; }
+  Evaluation Finish() const;
+
+ private:
+  void AddBlock(const Examples& examples, std::span<const int64_t> rows);
+  void AddLoss(int64_t count);
+
+  const Network& network_;
+  const Predictor& predictor_;
+  const Normalization& normalization_;
+  const Executor& executor_;
+  const size_t block_rows_;
+  Matrix inputs_;
+  Matrix targets_;
+  Matrix outputs_;
+  Matrix logits_;
+  std::vector<float> weights_;
+  std::vector<double> row_loss_;
+  Predictor::Scratch scratch_;
+  MetricsAccumulator metrics_;
+  double loss_sum_ = 0;
+  double weight_sum_ = 0;
 };
 
 // `predictor` is of the same snapshot as `normalization`. Rows go in blocks of at

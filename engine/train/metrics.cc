@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
-
-#include "engine/train/roc_auc.h"
 
 namespace chainrule::engine {
 namespace {
@@ -16,31 +13,6 @@ std::optional<double> Ratio(double part, double whole) {
   if (!(whole > 0)) return std::nullopt;
   return part / whole;
 }
-
-// Weights of a question answered with yes or no.
-struct Counts {
-  double true_positive = 0;
-  double false_positive = 0;
-  double false_negative = 0;
-  double true_negative = 0;
-
-  void Add(bool truth, bool answer, double weight) {
-    if (truth) {
-      (answer ? true_positive : false_negative) += weight;
-    } else {
-      (answer ? false_positive : true_negative) += weight;
-    }
-  }
-  std::optional<double> Precision() const {
-    return Ratio(true_positive, true_positive + false_positive);
-  }
-  std::optional<double> Recall() const {
-    return Ratio(true_positive, true_positive + false_negative);
-  }
-  std::optional<double> F1() const {
-    return Ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative);
-  }
-};
 
 // The mean of what is defined.
 class MeanOfDefined {
@@ -57,56 +29,138 @@ class MeanOfDefined {
   double count_ = 0;
 };
 
-// Means over classes or labels.
-struct MacroMeans {
-  MeanOfDefined precision, recall, f1, roc_auc;
-
-  void Add(const Counts& counts, std::optional<double> auc) {
-    precision.Add(counts.Precision());
-    recall.Add(counts.Recall());
-    f1.Add(counts.F1());
-    roc_auc.Add(auc);
-  }
-  void Write(Metrics* metrics) const {
-    metrics->precision = precision.Get();
-    metrics->recall = recall.Get();
-    metrics->f1 = f1.Get();
-    metrics->roc_auc = roc_auc.Get();
-  }
-};
-
-int64_t Highest(const float* values, int64_t count) {
-  return std::max_element(values, values + count) - values;
+int64_t Highest(std::span<const float> values) {
+  return std::max_element(values.begin(), values.end()) - values.begin();
 }
 
-// Of class k against the rest, from a confusion matrix.
-Counts OneAgainstRest(const Metrics& metrics, int64_t k) {
-  Counts counts;
-  for (int64_t i = 0; i < metrics.classes; ++i) {
-    for (int64_t j = 0; j < metrics.classes; ++j) {
-      counts.Add(i == k, j == k, metrics.confusion[static_cast<size_t>(i * metrics.classes + j)]);
-    }
-  }
-  return counts;
+// Classes that a row can be of, one a row.
+int64_t ClassesOf(const NetworkSpec& spec) {
+  if (IsRegression(spec.loss.kind) || spec.multi_label) return 0;
+  return spec.output_width() == 1 ? 2 : spec.output_width();
+}
+
+int64_t TrueClass(std::span<const float> truth) {
+  if (truth.size() == 1) return truth[0] >= kTrueFrom ? 1 : 0;
+  return Highest(truth);
 }
 
 }  // namespace
+
+void MetricsAccumulator::Counts::Add(bool truth, bool answer, double weight) {
+  if (truth) {
+    (answer ? true_positive : false_negative) += weight;
+  } else {
+    (answer ? false_positive : true_negative) += weight;
+  }
+}
+
+std::optional<double> MetricsAccumulator::Counts::Precision() const {
+  return Ratio(true_positive, true_positive + false_positive);
+}
+
+std::optional<double> MetricsAccumulator::Counts::Recall() const {
+  return Ratio(true_positive, true_positive + false_negative);
+}
+
+std::optional<double> MetricsAccumulator::Counts::F1() const {
+  return Ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative);
+}
+
+// Means over classes or labels.
+class MetricsAccumulator::MacroMeans {
+ public:
+  void Add(const Counts& counts, std::optional<double> auc) {
+    precision_.Add(counts.Precision());
+    recall_.Add(counts.Recall());
+    f1_.Add(counts.F1());
+    roc_auc_.Add(auc);
+  }
+  void Write(Metrics* metrics) const {
+    metrics->precision = precision_.Get();
+    metrics->recall = recall_.Get();
+    metrics->f1 = f1_.Get();
+    metrics->roc_auc = roc_auc_.Get();
+  }
+
+ private:
+  MeanOfDefined precision_, recall_, f1_, roc_auc_;
+};
 
 MetricsAccumulator::MetricsAccumulator(const NetworkSpec& spec, double threshold)
     : loss_(spec.loss.kind),
       multi_label_(spec.multi_label),
       outputs_(spec.output_width()),
-      threshold_(threshold) {}
+      classes_(ClassesOf(spec)),
+      threshold_(threshold),
+      auc_(static_cast<size_t>(outputs_)),
+      truth_(static_cast<size_t>(outputs_)),
+      confusion_(static_cast<size_t>(classes_ * classes_)),
+      labels_(multi_label_ ? static_cast<size_t>(outputs_) : 0),
+      errors_(IsRegression(loss_) ? static_cast<size_t>(outputs_) : 0) {}
 
 void MetricsAccumulator::Add(ConstMatrixView outputs, ConstMatrixView targets,
                              std::span<const float> weights) {
   for (int64_t i = 0; i < outputs.rows; ++i) {
-    const std::span<const float> scores = outputs.row(i);
-    const std::span<const float> truth = targets.row(i);
-    scores_.insert(scores_.end(), scores.begin(), scores.end());
-    targets_.insert(targets_.end(), truth.begin(), truth.end());
+    const auto weight = static_cast<double>(weights[static_cast<size_t>(i)]);
+    if (IsRegression(loss_)) {
+      AddErrors(outputs.row(i), targets.row(i), weight);
+    } else if (multi_label_) {
+      AddLabels(outputs.row(i), targets.row(i), weight);
+    } else {
+      AddClasses(outputs.row(i), targets.row(i), weight);
+    }
   }
-  weights_.insert(weights_.end(), weights.begin(), weights.end());
+}
+
+bool MetricsAccumulator::SaysYes(float score) const {
+  return static_cast<double>(score) >= threshold_;
+}
+
+int64_t MetricsAccumulator::PredictedClass(std::span<const float> scores) const {
+  if (outputs_ == 1) return SaysYes(scores[0]) ? 1 : 0;
+  return Highest(scores);
+}
+
+void MetricsAccumulator::AddClasses(std::span<const float> scores, std::span<const float> truth,
+                                    double weight) {
+  const int64_t true_class = TrueClass(truth);
+  const int64_t answer = PredictedClass(scores);
+  confusion_[static_cast<size_t>(true_class * classes_ + answer)] += weight;
+  right_ += true_class == answer ? weight : 0;
+  all_ += weight;
+  truth_.assign(truth_.size(), false);
+  if (outputs_ == 1) {
+    truth_[0] = true_class == 1;
+  } else {
+    truth_[static_cast<size_t>(true_class)] = true;
+  }
+  auc_.Add(scores, truth_, weight);
+}
+
+void MetricsAccumulator::AddLabels(std::span<const float> scores, std::span<const float> truth,
+                                   double weight) {
+  for (size_t label = 0; label < labels_.size(); ++label) {
+    truth_[label] = truth[label] >= kTrueFrom;
+    labels_[label].Add(truth_[label], SaysYes(scores[label]), weight);
+    all_ += weight;
+  }
+  auc_.Add(scores, truth_, weight);
+}
+
+void MetricsAccumulator::AddErrors(std::span<const float> outputs, std::span<const float> targets,
+                                   double weight) {
+  if (!(weight > 0)) return;
+  for (size_t j = 0; j < errors_.size(); ++j) {
+    Errors& sums = errors_[j];
+    const auto target = static_cast<double>(targets[j]);
+    const double error = static_cast<double>(outputs[j]) - target;
+    sums.absolute += weight * std::abs(error);
+    sums.squared += weight * error * error;
+    sums.weight += weight;
+    const double before = target - sums.mean;
+    sums.mean += before * weight / sums.weight;
+    sums.around_mean += weight * before * (target - sums.mean);
+  }
 }
 
 Metrics MetricsAccumulator::Compute() const {
@@ -114,110 +168,60 @@ Metrics MetricsAccumulator::Compute() const {
   return multi_label_ ? OfLabels() : OfClasses();
 }
 
-bool MetricsAccumulator::SaysYes(size_t element) const {
-  return static_cast<double>(scores_[element]) >= threshold_;
-}
-
-int64_t MetricsAccumulator::PredictedClass(size_t row) const {
-  if (outputs_ == 1) return SaysYes(row) ? 1 : 0;
-  return Highest(&scores_[row * static_cast<size_t>(outputs_)], outputs_);
-}
-
-int64_t MetricsAccumulator::TrueClass(size_t row) const {
-  if (outputs_ == 1) return targets_[row] >= kTrueFrom ? 1 : 0;
-  return Highest(&targets_[row * static_cast<size_t>(outputs_)], outputs_);
-}
-
-std::optional<double> MetricsAccumulator::AucOfClass(int64_t k) const {
-  const auto outputs = static_cast<size_t>(outputs_);
-  const size_t column = outputs == 1 ? 0 : static_cast<size_t>(k);
-  std::vector<ScoredRow> rows(weights_.size());
-  for (size_t i = 0; i < rows.size(); ++i) {
-    rows[i] = {scores_[i * outputs + column], TrueClass(i) == k, double{weights_[i]}};
+// Of class k, from the confusion matrix.
+MetricsAccumulator::Counts MetricsAccumulator::OneAgainstRest(int64_t k) const {
+  Counts counts;
+  for (int64_t i = 0; i < classes_; ++i) {
+    for (int64_t j = 0; j < classes_; ++j) {
+      counts.Add(i == k, j == k, confusion_[static_cast<size_t>(i * classes_ + j)]);
+    }
   }
-  return RocAuc(std::move(rows));
+  return counts;
 }
 
 Metrics MetricsAccumulator::OfClasses() const {
   Metrics metrics;
-  metrics.classes = outputs_ == 1 ? 2 : outputs_;
-  metrics.confusion.resize(static_cast<size_t>(metrics.classes * metrics.classes));
-  double right = 0;
-  double all = 0;
-  for (size_t i = 0; i < weights_.size(); ++i) {
-    const int64_t truth = TrueClass(i);
-    const int64_t answer = PredictedClass(i);
-    const auto weight = static_cast<double>(weights_[i]);
-    metrics.confusion[static_cast<size_t>(truth * metrics.classes + answer)] += weight;
-    right += truth == answer ? weight : 0;
-    all += weight;
-  }
-  metrics.accuracy = Ratio(right, all);
+  metrics.classes = classes_;
+  metrics.confusion = confusion_;
+  metrics.accuracy = Ratio(right_, all_);
+  metrics.roc_auc_binned = auc_.binned();
   MacroMeans means;
   // Of two classes, class 1 is the positive one.
-  for (int64_t k = metrics.classes == 2 ? 1 : 0; k < metrics.classes; ++k) {
-    means.Add(OneAgainstRest(metrics, k), AucOfClass(k));
+  for (int64_t k = classes_ == 2 ? 1 : 0; k < classes_; ++k) {
+    means.Add(OneAgainstRest(k), auc_.Get(outputs_ == 1 ? 0 : static_cast<size_t>(k)));
   }
   means.Write(&metrics);
   return metrics;
 }
 
 Metrics MetricsAccumulator::OfLabels() const {
-  const auto outputs = static_cast<size_t>(outputs_);
   Metrics metrics;
+  metrics.roc_auc_binned = auc_.binned();
   MacroMeans means;
   double right = 0;
-  double all = 0;
-  for (size_t label = 0; label < outputs; ++label) {
-    Counts counts;
-    std::vector<ScoredRow> rows(weights_.size());
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const size_t element = i * outputs + label;
-      const auto weight = static_cast<double>(weights_[i]);
-      const bool truth = targets_[element] >= kTrueFrom;
-      counts.Add(truth, SaysYes(element), weight);
-      rows[i] = {scores_[element], truth, weight};
-      all += weight;
-    }
-    right += counts.true_positive + counts.true_negative;
-    means.Add(counts, RocAuc(std::move(rows)));
+  for (size_t label = 0; label < labels_.size(); ++label) {
+    right += labels_[label].true_positive + labels_[label].true_negative;
+    means.Add(labels_[label], auc_.Get(label));
   }
-  metrics.accuracy = Ratio(right, all);
+  metrics.accuracy = Ratio(right, all_);
   means.Write(&metrics);
   return metrics;
 }
 
 Metrics MetricsAccumulator::OfRegression() const {
-  const auto outputs = static_cast<size_t>(outputs_);
-  double all = 0;
-  double absolute = 0;
-  double squared = 0;
-  double around_mean = 0;
-  for (size_t j = 0; j < outputs; ++j) {
-    double weight_sum = 0;
-    double target_sum = 0;
-    for (size_t i = 0; i < weights_.size(); ++i) {
-      const auto weight = static_cast<double>(weights_[i]);
-      weight_sum += weight;
-      target_sum += weight * static_cast<double>(targets_[i * outputs + j]);
-    }
-    const double mean = weight_sum > 0 ? target_sum / weight_sum : 0;
-    all += weight_sum;
-    for (size_t i = 0; i < weights_.size(); ++i) {
-      const auto weight = static_cast<double>(weights_[i]);
-      const auto target = static_cast<double>(targets_[i * outputs + j]);
-      const double error = static_cast<double>(scores_[i * outputs + j]) - target;
-      absolute += weight * std::abs(error);
-      squared += weight * error * error;
-      around_mean += weight * (target - mean) * (target - mean);
-    }
+  Errors sums;
+  for (const Errors& output : errors_) {
+    sums.weight += output.weight;
+    sums.absolute += output.absolute;
+    sums.squared += output.squared;
+    sums.around_mean += output.around_mean;
   }
   Metrics metrics;
-  metrics.mean_absolute_error = Ratio(absolute, all);
-  if (const std::optional<double> mean_square = Ratio(squared, all)) {
+  metrics.mean_absolute_error = Ratio(sums.absolute, sums.weight);
+  if (const std::optional<double> mean_square = Ratio(sums.squared, sums.weight)) {
     metrics.root_mean_squared_error = std::sqrt(*mean_square);
   }
-  if (const std::optional<double> rest = Ratio(squared, around_mean)) {
+  if (const std::optional<double> rest = Ratio(sums.squared, sums.around_mean)) {
     metrics.r_squared = 1 - *rest;
   }
   return metrics;

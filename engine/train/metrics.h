@@ -18,6 +18,7 @@
 
 #include "engine/core/matrix.h"
 #include "engine/nn/spec.h"
+#include "engine/train/auc_accumulator.h"
 
 namespace chainrule::engine {
 
@@ -31,6 +32,7 @@ struct Metrics {
   std::optional<double> recall;
   std::optional<double> f1;
   std::optional<double> roc_auc;
+  bool roc_auc_binned = false;  // too many rows for an exact one, see AucAccumulator
   // [classes × classes], row the true class, column the predicted one; weighted.
   // Empty for regression and multi-label.
   int64_t classes = 0;
@@ -41,7 +43,7 @@ struct Metrics {
   std::optional<double> r_squared;
 };
 
-// Collects rows in any number of calls, in order, then computes.
+// Collects rows in any number of calls, in order, in bounded memory, then computes.
 class MetricsAccumulator {
  public:
   // `threshold`: from which score on a sigmoid unit says yes. Among several units of
@@ -52,21 +54,51 @@ class MetricsAccumulator {
   Metrics Compute() const;
 
  private:
+  // Weights of a question answered with yes or no.
+  struct Counts {
+    double true_positive = 0;
+    double false_positive = 0;
+    double false_negative = 0;
+    double true_negative = 0;
+
+    void Add(bool truth, bool answer, double weight);
+    std::optional<double> Precision() const;
+    std::optional<double> Recall() const;
+    std::optional<double> F1() const;
+  };
+  // Of one output of a regression. The mean and the squares around it move with each row
+  // (D. H. D. West, Communications of the ACM 22, 1979).
+  struct Errors {
+    double weight = 0;
+    double mean = 0;  // of the targets
+    double around_mean = 0;
+    double absolute = 0;
+    double squared = 0;
+  };
+  class MacroMeans;
+
+  void AddClasses(std::span<const float> scores, std::span<const float> truth, double weight);
+  void AddLabels(std::span<const float> scores, std::span<const float> truth, double weight);
+  void AddErrors(std::span<const float> outputs, std::span<const float> targets, double weight);
   Metrics OfClasses() const;
   Metrics OfLabels() const;
   Metrics OfRegression() const;
-  bool SaysYes(size_t element) const;
-  int64_t PredictedClass(size_t row) const;
-  int64_t TrueClass(size_t row) const;
-  std::optional<double> AucOfClass(int64_t k) const;
+  Counts OneAgainstRest(int64_t k) const;
+  bool SaysYes(float score) const;
+  int64_t PredictedClass(std::span<const float> scores) const;
 
   const Loss loss_;
   const bool multi_label_;
   const int64_t outputs_;
+  const int64_t classes_;  // 0 for regression and multi-label
   const double threshold_;
-  std::vector<float> scores_;   // [rows × outputs], kept for AUC
-  std::vector<float> targets_;  // the same
-  std::vector<float> weights_;  // [rows]
+  AucAccumulator auc_;
+  std::vector<bool> truth_;        // of one row
+  std::vector<double> confusion_;  // [classes × classes]
+  double right_ = 0;               // weight of the rows whose class is right
+  double all_ = 0;                 // weight of all
+  std::vector<Counts> labels_;     // multi-label: [outputs]
+  std::vector<Errors> errors_;     // regression: [outputs]
 };
 
 }  // namespace chainrule::engine

@@ -54,6 +54,11 @@ absl::Status Admission::Ticket::Grow(int64_t bytes) {
   return absl::OkStatus();
 }
 
+void Admission::Ticket::Shrink(int64_t bytes) {
+  admission_->bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  bytes_ -= bytes;
+}
+
 Admission::Admission(int64_t max_calls, int64_t max_bytes)
     : max_calls_(max_calls), max_bytes_(max_bytes) {}
 

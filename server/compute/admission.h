@@ -21,6 +21,8 @@ class Admission {
     ~Ticket();
     // Takes `bytes` more for the same call. Fails as Enter.
     absl::Status Grow(int64_t bytes);
+    // Gives `bytes` of them back.
+    void Shrink(int64_t bytes);
 
    private:
     friend class Admission;

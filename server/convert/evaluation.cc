@@ -12,6 +12,16 @@ namespace {
 
 constexpr double kDefaultThreshold = 0.5;
 
+// Of a request or a header.
+template <typename Message>
+absl::StatusOr<double> ReadThreshold(const Message& message, absl::string_view field) {
+  const double threshold = message.has_threshold() ? message.threshold() : kDefaultThreshold;
+  Violations violations;
+  CheckDouble(threshold, kUnitInterval, field, &violations);
+  if (!violations.empty()) return violations.ToStatus();
+  return threshold;
+}
+
 // A double, if the metric is defined.
 template <typename Set>
 void Write(const std::optional<double>& value, Set set) {
@@ -32,13 +42,15 @@ void WriteConfusion(const engine::Metrics& metrics, const ModelSettings& setting
 
 absl::StatusOr<double> CheckEvaluate(const v1::EvaluateRequest& request,
                                      const ModelContext& model) {
-  const double threshold = request.has_threshold() ? request.threshold() : kDefaultThreshold;
-  Violations violations;
-  CheckDouble(threshold, kUnitInterval, "threshold", &violations);
-  if (!violations.empty()) return violations.ToStatus();
+  absl::StatusOr<double> threshold = ReadThreshold(request, "threshold");
+  if (!threshold.ok()) return threshold;
   const auto rows = CheckSomeExamples(request.examples(), "examples", model);
   if (!rows.ok()) return rows.status();
   return threshold;
+}
+
+absl::StatusOr<double> CheckEvaluateHeader(const v1::StreamEvaluateHeader& header) {
+  return ReadThreshold(header, "header.threshold");
 }
 
 void WriteEvaluation(const engine::Evaluation& evaluation, const ModelSettings& settings,
@@ -56,6 +68,7 @@ void WriteMetrics(const engine::Metrics& metrics, const ModelSettings& settings,
   Write(metrics.recall, [&](double v) { message->set_recall(v); });
   Write(metrics.f1, [&](double v) { message->set_f1(v); });
   Write(metrics.roc_auc, [&](double v) { message->set_roc_auc(v); });
+  message->set_roc_auc_binned(metrics.roc_auc_binned);
   Write(metrics.mean_absolute_error, [&](double v) { message->set_mean_absolute_error(v); });
   Write(metrics.root_mean_squared_error,
         [&](double v) { message->set_root_mean_squared_error(v); });

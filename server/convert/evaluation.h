@@ -15,6 +15,8 @@ namespace chainrule::server {
 // Constant cost.  Returns the threshold.
 // The rows: ReadExamples(ExamplesOf(request), "examples", model).
 absl::StatusOr<double> CheckEvaluate(const v1::EvaluateRequest& request, const ModelContext& model);
+// The header of a StreamEvaluate; the same of it.
+absl::StatusOr<double> CheckEvaluateHeader(const v1::StreamEvaluateHeader& header);
 void WriteEvaluation(const engine::Evaluation& evaluation, const ModelSettings& settings,
                      int64_t model_step, int64_t rows, v1::EvaluateResponse* response);
 

@@ -276,12 +276,14 @@ absl::StatusOr<engine::Examples> ReadExamples(std::shared_ptr<const v1::Examples
 }
 
 absl::Status CheckWeightSum(const engine::Examples& examples, absl::string_view field) {
-  if (examples.rows() == 0) {
-    return InvalidField(Path(field, "inputs.shape[0]"), "0; must be 1 or more");
-  }
   double sum = 0;
   for (const engine::ExampleChunk& chunk : examples.chunks()) sum += WeightSum(chunk);
-  if (sum > 0) return absl::OkStatus();
+  return CheckWeightSum(examples.rows(), sum, field);
+}
+
+absl::Status CheckWeightSum(int64_t rows, double weight_sum, absl::string_view field) {
+  if (rows == 0) return InvalidField(Path(field, "inputs.shape[0]"), "0; must be 1 or more");
+  if (weight_sum > 0) return absl::OkStatus();
   return InvalidField(Path(field, "sample_weights"), "sum 0; must be above 0");
 }
 

@@ -35,6 +35,7 @@ absl::StatusOr<engine::Examples> ReadExamples(std::shared_ptr<const v1::Examples
 
 // INVALID_FIELD unless there are rows and their weights' sum is above 0.
 absl::Status CheckWeightSum(const engine::Examples& examples, absl::string_view field);
+absl::Status CheckWeightSum(int64_t rows, double weight_sum, absl::string_view field);
 
 // The examples of a request, sharing the request: ReadExamples(ExamplesOf(request), …).
 template <typename Request>

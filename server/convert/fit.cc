@@ -8,6 +8,7 @@
 #include "engine/core/error.h"
 #include "server/convert/digest.h"
 #include "server/convert/examples.h"
+#include "server/convert/violations.h"
 
 namespace chainrule::server {
 namespace {
@@ -42,12 +43,6 @@ const char* FieldOf(const v1::FitRequest& message) {
   return IsValidation(message) ? "validation_examples" : "examples";
 }
 
-// Says which of the stream's messages it was, the header being message 0.
-absl::Status InMessage(size_t number, const absl::Status& status) {
-  return engine::MakeError(status.code(), absl::StrCat("message ", number, ": ", status.message()),
-                           engine::GetErrorDetail(status));
-}
-
 absl::Status CheckKind(const v1::FitRequest& message, const v1::FitHeader& header) {
   switch (message.kind_case()) {
     case v1::FitRequest::kExamples:
@@ -70,7 +65,7 @@ FitRows::FitRows(v1::FitHeader header, ModelContext model)
     : header_(std::move(header)), model_(std::move(model)) {}
 
 absl::Status FitRows::Add(std::shared_ptr<const v1::FitRequest> message) {
-  const size_t number = messages_.size() + 1;
+  const auto number = static_cast<int64_t>(messages_.size()) + 1;
   if (absl::Status kind = CheckKind(*message, header_); !kind.ok()) {
     return InMessage(number, kind);
   }
@@ -108,7 +103,7 @@ absl::StatusOr<TrainInput> FitRows::Read() const {
     const v1::FitRequest& message = *messages_[i];
     const std::shared_ptr<const v1::Examples> rows(messages_[i], &RowsOf(message));
     absl::StatusOr<engine::ExampleChunk> chunk = ReadExampleChunk(rows, FieldOf(message), model_);
-    if (!chunk.ok()) return InMessage(i + 1, chunk.status());
+    if (!chunk.ok()) return InMessage(static_cast<int64_t>(i) + 1, chunk.status());
     (IsValidation(message) ? validation_digest : training_digest).Add(*chunk);
     (IsValidation(message) ? validation : training).Append(*std::move(chunk));
   }

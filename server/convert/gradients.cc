@@ -16,9 +16,14 @@ namespace {
 constexpr int64_t kDefaultSamples = 100;
 constexpr int64_t kActivationTensors = 4;  // z, a, dz, da
 
-absl::Status ReadTargets(const v1::GetGradientsRequest& request, GradientsArguments* arguments) {
-  for (int i = 0; i < request.wrt_size(); ++i) {
-    switch (request.wrt(i)) {
+// A message of a streamed reply carries one row of input gradients at least.
+constexpr int64_t kMaxStreamedColumns = int64_t{256} << 10;
+
+template <typename Message>
+absl::Status ReadTargets(const Message& message, absl::string_view field,
+                         GradientsArguments* arguments) {
+  for (int i = 0; i < message.wrt_size(); ++i) {
+    switch (message.wrt(i)) {
       case v1::GRADIENT_TARGET_PARAMETERS:
         arguments->parameters = true;
         break;
@@ -29,10 +34,10 @@ absl::Status ReadTargets(const v1::GetGradientsRequest& request, GradientsArgume
         arguments->activations = true;
         break;
       default:
-        return engine::InvalidField(absl::StrCat("wrt[", i, "]"), UnknownEnum(request.wrt(i)));
+        return engine::InvalidField(absl::StrCat(field, "[", i, "]"), UnknownEnum(message.wrt(i)));
     }
   }
-  if (request.wrt().empty()) arguments->parameters = true;
+  if (message.wrt().empty()) arguments->parameters = true;
   return absl::OkStatus();
 }
 
@@ -84,7 +89,7 @@ std::span<double> PlaceNorms(int64_t rows, v1::GetGradientsResponse* response) {
 absl::StatusOr<GradientsArguments> CheckGetGradients(const v1::GetGradientsRequest& request,
                                                      const ModelContext& model) {
   GradientsArguments arguments;
-  if (absl::Status wrt = ReadTargets(request, &arguments); !wrt.ok()) return wrt;
+  if (absl::Status wrt = ReadTargets(request, "wrt", &arguments); !wrt.ok()) return wrt;
   arguments.example_norms = request.example_norms();
   auto layers = CheckLayerIndexes(request.layer_indexes(), model.network());
   if (!layers.ok()) return layers.status();
@@ -96,6 +101,30 @@ absl::StatusOr<GradientsArguments> CheckGetGradients(const v1::GetGradientsReque
   if (!rows.ok()) return rows.status();
   arguments.rows = *rows;
   if (absl::Status size = CheckSize(arguments, model); !size.ok()) return size;
+  return arguments;
+}
+
+absl::StatusOr<GradientsArguments> CheckGradientsHeader(const v1::StreamGradientsHeader& header,
+                                                        const ModelContext& model) {
+  GradientsArguments arguments;
+  absl::Status wrt = ReadTargets(header, "header.wrt", &arguments);
+  if (!wrt.ok()) return wrt;
+  if (arguments.activations) {
+    return engine::InvalidField("header.wrt",
+                                "GRADIENT_TARGET_ACTIVATIONS; a stream answers PARAMETERS and "
+                                "INPUTS");
+  }
+  if (arguments.inputs && model.network().input_width > kMaxStreamedColumns) {
+    return engine::InvalidField("header.wrt",
+                                absl::StrCat("GRADIENT_TARGET_INPUTS; a stream answers rows of ",
+                                             kMaxStreamedColumns, " inputs or less"));
+  }
+  auto layers = CheckLayerIndexes(header.layer_indexes(), model.network());
+  if (!layers.ok()) return layers.status();
+  arguments.layers = *std::move(layers);
+  const auto encoding = ResolveEncoding(header.encoding(), nullptr);
+  if (!encoding.ok()) return encoding.status();
+  arguments.encoding = *encoding;
   return arguments;
 }
 

@@ -30,6 +30,10 @@ struct GradientsArguments {
 absl::StatusOr<GradientsArguments> CheckGetGradients(const v1::GetGradientsRequest& request,
                                                      const ModelContext& model);
 
+// The header of a StreamGradients; `rows` stays 0.
+absl::StatusOr<GradientsArguments> CheckGradientsHeader(const v1::StreamGradientsHeader& header,
+                                                        const ModelContext& model);
+
 // Allocates the reply's tensors and returns where the engine writes them; what was not
 // asked for stays null.  The views hold while `response` is not changed.
 engine::GradientOutputs PlaceGradients(const GradientsArguments& arguments,

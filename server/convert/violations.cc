@@ -53,6 +53,11 @@ absl::Status InvalidFieldSaying(absl::string_view message, absl::string_view fie
   return engine::MakeError(absl::StatusCode::kInvalidArgument, message, detail);
 }
 
+absl::Status InMessage(int64_t number, const absl::Status& status) {
+  return engine::MakeError(status.code(), absl::StrCat("message ", number, ": ", status.message()),
+                           engine::GetErrorDetail(status));
+}
+
 void Violations::Add(absl::string_view field, absl::string_view description) {
   ++count_;
   if (kept_.size() < kMaxViolations) {

@@ -26,6 +26,9 @@ std::string UnknownEnum(int value);
 absl::Status InvalidFieldSaying(absl::string_view message, absl::string_view field,
                                 absl::string_view description);
 
+// Says which of a stream's messages it was, the header being message 0.
+absl::Status InMessage(int64_t number, const absl::Status& status);
+
 // Violations: keeps the first 16 and counts the others.  Thread-compatible.
 class Violations {
  public:

@@ -65,6 +65,8 @@ absl::Status CallScope::Admit(int64_t bytes) {
 
 absl::Status CallScope::Grow(int64_t bytes) { return ticket_.Grow(bytes); }
 
+void CallScope::Shrink(int64_t bytes) { ticket_.Shrink(bytes); }
+
 void CallScope::Cancel() {
   const bool late = absl::Now() >= DeadlineOf(*context_);
   cancellation_->Cancel(late ? absl::StatusCode::kDeadlineExceeded : absl::StatusCode::kCancelled);

@@ -30,6 +30,8 @@ class CallScope {
   absl::Status Admit(int64_t bytes);
   // The call holds that many bytes more. RESOURCE_EXHAUSTED.
   absl::Status Grow(int64_t bytes);
+  // It holds that many less.
+  void Shrink(int64_t bytes);
 
   // Has the call's deadline. Work may hold it for longer than the call lives.
   const std::shared_ptr<engine::Cancellation>& cancellation() const { return cancellation_; }

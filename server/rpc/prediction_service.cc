@@ -5,6 +5,7 @@
 
 #include "server/convert/prediction.h"
 #include "server/rpc/find_model.h"
+#include "server/rpc/predict_stream.h"
 
 namespace chainrule::server {
 namespace {
@@ -21,13 +22,22 @@ struct Pending {
 }  // namespace
 
 PredictionServiceImpl::PredictionServiceImpl(const Environment* environment)
-    : environment_(*environment), predict_(environment, "PredictionService/Predict") {}
+    : environment_(*environment),
+      predict_(environment, "PredictionService/Predict"),
+      stream_predict_(environment, "PredictionService/StreamPredict") {}
 
 grpc::ServerUnaryReactor* PredictionServiceImpl::Predict(grpc::CallbackServerContext* context,
                                                          const v1::PredictRequest* request,
                                                          v1::PredictResponse* response) {
   return predict_.Start(context, request, response,
                         [this](Call* call) { return QueuePredict(call); });
+}
+
+grpc::ServerBidiReactor<v1::StreamPredictRequest, v1::StreamPredictResponse>*
+PredictionServiceImpl::StreamPredict(grpc::CallbackServerContext* context) {
+  auto* stream = new PredictStream(&environment_, stream_predict_.metrics(), context);
+  stream->Begin();
+  return stream;
 }
 
 absl::Status PredictionServiceImpl::QueuePredict(Call* call) {
@@ -51,7 +61,8 @@ absl::Status PredictionServiceImpl::QueuePredict(Call* call) {
   predict.done = [call, pending, version = found->version](const absl::Status& status,
                                                            const Snapshot& snapshot) {
     if (status.ok()) pending->reply.Finish(snapshot.settings(), snapshot.step(), version);
-    call->Finish(WithNames(status, pending->arguments.inputs, "inputs", snapshot.settings().feature_names));
+    call->Finish(
+        WithNames(status, pending->arguments.inputs, "inputs", snapshot.settings().feature_names));
   };
   environment_.batcher->Predict(std::move(predict));
   return absl::OkStatus();

@@ -14,6 +14,8 @@ class PredictionServiceImpl final : public v1::PredictionService::CallbackServic
   grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context,
                                     const v1::PredictRequest* request,
                                     v1::PredictResponse* response) override;
+  grpc::ServerBidiReactor<v1::StreamPredictRequest, v1::StreamPredictResponse>* StreamPredict(
+      grpc::CallbackServerContext* context) override;
 
  private:
   using Call = UnaryCall<v1::PredictRequest, v1::PredictResponse>;
@@ -21,7 +23,7 @@ class PredictionServiceImpl final : public v1::PredictionService::CallbackServic
   absl::Status QueuePredict(Call* call);
 
   const Environment& environment_;
-  const Rpc predict_;
+  const Rpc predict_, stream_predict_;
 };
 
 }  // namespace chainrule::server

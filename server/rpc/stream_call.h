@@ -1,7 +1,7 @@
 // StreamCall: one bidirectional stream. This class owns its state machine:
 //   - one read and one write are outstanding at most;
-//   - reading pauses while kMaxWaiting answers wait, so a client that sends and does not
-//     read costs bounded memory;
+//   - reading pauses while kMaxWaiting answers or kMaxWaitingBytes of them wait, so a client
+//     that sends and does not read costs bounded memory; and while derived classes hold it;
 //   - of droppable answers the oldest go when more than kMaxWaiting wait;
 //   - it ends once, after what was sent before, and deletes itself when gRPC is done.
 // Derived classes say what messages mean. The stream belongs to them until they call
@@ -29,6 +29,7 @@ template <typename Request, typename Response>
 class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public EndableStream {
  public:
   static constexpr size_t kMaxWaiting = 1000;
+  static constexpr size_t kMaxWaitingBytes = size_t{4} << 20;
 
   StreamCall(const Environment* environment, RpcMetrics* metrics,
              grpc::CallbackServerContext* context)
@@ -55,13 +56,36 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
   // The call was not taken in, or the client is gone: nothing more will come. Call End
   // unless someone else will.
   virtual void OnRefused(const absl::Status& status) = 0;
+  // What waited has left, after WhenDrained said that it had not; on a gRPC thread.
+  virtual void OnDrained() {}
 
   void Send(Response response, Importance importance) {
+    const size_t bytes = response.ByteSizeLong();
     engine::MutexLock lock(&mutex_);
     if (end_.has_value() || broken_) return;
-    waiting_.push_back({std::move(response), importance});
+    waiting_.push_back({std::move(response), importance, bytes});
+    waiting_bytes_ += bytes;
     if (waiting_.size() > kMaxWaiting) DropOldest();
     WriteMore();
+  }
+
+  // No message is read until as many Resumes have come as Holds. The message that is being
+  // read, if one is, still comes; in OnMessage none is.
+  void HoldReading() {
+    engine::MutexLock lock(&mutex_);
+    ++holds_;
+  }
+  void ResumeReading() {
+    engine::MutexLock lock(&mutex_);
+    --holds_;
+    if (reading_paused_ && !reading_ended_) ReadMore();
+  }
+
+  // Whether more may be sent now; if not, OnDrained comes once, unless the client is gone.
+  bool WhenDrained() {
+    engine::MutexLock lock(&mutex_);
+    wants_drained_ = IsFull();
+    return !wants_drained_;
   }
 
   // After what was sent. The last thing that its caller does with the stream.
@@ -81,10 +105,15 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
   struct Waiting {
     Response response;
     Importance importance = Importance::kMustArrive;
+    size_t bytes = 0;
   };
 
+  bool IsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return waiting_.size() >= kMaxWaiting || waiting_bytes_ >= kMaxWaitingBytes;
+  }
+
   void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    reading_paused_ = waiting_.size() >= kMaxWaiting;
+    reading_paused_ = holds_ > 0 || IsFull();
     if (reading_paused_ || end_.has_value()) return;
     incoming_ = std::make_shared<Request>();
     this->StartRead(incoming_.get());
@@ -94,6 +123,7 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
     if (writing_ || waiting_.empty()) return;
     outgoing_ = std::move(waiting_.front());
     waiting_.pop_front();
+    waiting_bytes_ -= outgoing_.bytes;
     writing_ = true;
     this->StartWrite(&outgoing_.response);
   }
@@ -101,6 +131,7 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
   void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     for (auto entry = waiting_.begin(); entry != waiting_.end(); ++entry) {
       if (entry->importance != Importance::kDroppable) continue;
+      waiting_bytes_ -= entry->bytes;
       waiting_.erase(entry);
       return;
     }
@@ -146,6 +177,7 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
   void OnWriteDone(bool ok) final {
     bool gone = false;
     bool confirmed = false;
+    bool drained = false;
     std::optional<grpc::Status> result;
     {
       engine::MutexLock lock(&mutex_);
@@ -154,15 +186,19 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
       if (!ok) {
         broken_ = true;
         waiting_.clear();
+        waiting_bytes_ = 0;
         gone = reading_paused_ || reading_ended_;  // no read is outstanding that could tell
       }
       WriteMore();
       if (reading_paused_ && ok) ReadMore();
+      drained = ok && wants_drained_ && !IsFull();
+      if (drained) wants_drained_ = false;
       result = TakeEnd();
     }
     if (result.has_value()) return this->Finish(*std::move(result));
     if (gone) OnRefused(ClientIsGone());
     if (confirmed) OnConfirmed();
+    if (drained) OnDrained();
   }
 
   void OnCancel() final { scope_.Cancel(); }
@@ -180,6 +216,9 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
   std::shared_ptr<Request> incoming_ ABSL_GUARDED_BY(mutex_);
   Waiting outgoing_ ABSL_GUARDED_BY(mutex_);
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int holds_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool wants_drained_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_paused_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_ended_ ABSL_GUARDED_BY(mutex_) = false;

@@ -7,8 +7,10 @@
 #include "server/convert/examples.h"
 #include "server/convert/gradients.h"
 #include "server/convert/training.h"
+#include "server/rpc/evaluate_stream.h"
 #include "server/rpc/find_model.h"
 #include "server/rpc/fit_stream.h"
+#include "server/rpc/gradients_stream.h"
 
 namespace chainrule::server {
 
@@ -17,8 +19,10 @@ TrainingServiceImpl::TrainingServiceImpl(const Environment* environment)
       train_(environment, "TrainingService/Train"),
       fit_(environment, "TrainingService/Fit"),
       get_gradients_(environment, "TrainingService/GetGradients", environment->analysts),
+      stream_gradients_(environment, "TrainingService/StreamGradients"),
       check_gradients_(environment, "TrainingService/CheckGradients", environment->analysts),
-      evaluate_(environment, "TrainingService/Evaluate", environment->analysts) {}
+      evaluate_(environment, "TrainingService/Evaluate", environment->analysts),
+      stream_evaluate_(environment, "TrainingService/StreamEvaluate") {}
 
 grpc::ServerUnaryReactor* TrainingServiceImpl::Train(grpc::CallbackServerContext* context,
                                                      const v1::TrainRequest* request,
@@ -83,6 +87,13 @@ absl::Status TrainingServiceImpl::ComputeGradients(GradientsCall* call) {
   return summary.status();
 }
 
+grpc::ServerBidiReactor<v1::StreamGradientsRequest, v1::StreamGradientsResponse>*
+TrainingServiceImpl::StreamGradients(grpc::CallbackServerContext* context) {
+  auto* stream = new GradientsStream(&environment_, stream_gradients_.metrics(), context);
+  stream->Begin();
+  return stream;
+}
+
 grpc::ServerUnaryReactor* TrainingServiceImpl::CheckGradients(
     grpc::CallbackServerContext* context, const v1::CheckGradientsRequest* request,
     v1::CheckGradientsResponse* response) {
@@ -112,6 +123,13 @@ grpc::ServerUnaryReactor* TrainingServiceImpl::Evaluate(grpc::CallbackServerCont
                                                         v1::EvaluateResponse* response) {
   return evaluate_.StartOnWorker(context, request, response,
                                  [this](EvaluateCall* call) { return Measure(call); });
+}
+
+grpc::ServerBidiReactor<v1::StreamEvaluateRequest, v1::StreamEvaluateResponse>*
+TrainingServiceImpl::StreamEvaluate(grpc::CallbackServerContext* context) {
+  auto* stream = new EvaluateStream(&environment_, stream_evaluate_.metrics(), context);
+  stream->Begin();
+  return stream;
 }
 
 absl::Status TrainingServiceImpl::Measure(EvaluateCall* call) {

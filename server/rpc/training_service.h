@@ -19,12 +19,16 @@ class TrainingServiceImpl final : public v1::TrainingService::CallbackService {
   grpc::ServerUnaryReactor* GetGradients(grpc::CallbackServerContext* context,
                                          const v1::GetGradientsRequest* request,
                                          v1::GetGradientsResponse* response) override;
+  grpc::ServerBidiReactor<v1::StreamGradientsRequest, v1::StreamGradientsResponse>* StreamGradients(
+      grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* CheckGradients(grpc::CallbackServerContext* context,
                                            const v1::CheckGradientsRequest* request,
                                            v1::CheckGradientsResponse* response) override;
   grpc::ServerUnaryReactor* Evaluate(grpc::CallbackServerContext* context,
                                      const v1::EvaluateRequest* request,
                                      v1::EvaluateResponse* response) override;
+  grpc::ServerBidiReactor<v1::StreamEvaluateRequest, v1::StreamEvaluateResponse>* StreamEvaluate(
+      grpc::CallbackServerContext* context) override;
 
  private:
   using TrainRpcCall = UnaryCall<v1::TrainRequest, v1::TrainResponse>;
@@ -38,7 +42,8 @@ class TrainingServiceImpl final : public v1::TrainingService::CallbackService {
   absl::Status Measure(EvaluateCall* call);
 
   const Environment& environment_;
-  const Rpc train_, fit_, get_gradients_, check_gradients_, evaluate_;
+  const Rpc train_, fit_, get_gradients_, stream_gradients_, check_gradients_, evaluate_,
+      stream_evaluate_;
 };
 
 }  // namespace chainrule::server

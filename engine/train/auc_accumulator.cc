@@ -1,0 +1,72 @@
+#include "engine/train/auc_accumulator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "engine/train/roc_auc.h"
+
+namespace chainrule::engine {
+
+void AucAccumulator::Add(std::span<const float> scores, const std::vector<bool>& truth,
+                         double weight) {
+  if (!binned_ && (weights_.size() == kMaxRows || scores_.size() + columns_ > kMaxScores)) {
+    ToBins();
+  }
+  if (binned_) truth_.clear();
+  const size_t first_truth = truth_.size();
+  truth_.insert(truth_.end(), truth.begin(), truth.end());
+  if (binned_) return AddToBins(scores, first_truth, weight);
+  scores_.insert(scores_.end(), scores.begin(), scores.end());
+  weights_.push_back(weight);
+}
+
+void AucAccumulator::ToBins() {
+  binned_ = true;
+  if (columns_ <= kMaxBinnedColumns) bins_.resize(columns_ * kBins);
+  for (size_t row = 0; row < weights_.size(); ++row) {
+    AddToBins(std::span<const float>(scores_).subspan(row * columns_, columns_), row * columns_,
+              weights_[row]);
+  }
+  scores_ = {};
+  weights_ = {};
+  truth_ = {};
+}
+
+void AucAccumulator::AddToBins(std::span<const float> scores, size_t first_truth, double weight) {
+  if (bins_.empty()) return;
+  for (size_t column = 0; column < columns_; ++column) {
+    const auto score = static_cast<double>(scores[column]);
+    not_a_number_ = not_a_number_ || std::isnan(score);
+    if (std::isnan(score)) continue;
+    const double place = std::clamp(score, 0.0, 1.0) * static_cast<double>(kBins);
+    const size_t bin = std::min(static_cast<size_t>(place), kBins - 1);
+    Bin& sums = bins_[column * kBins + bin];
+    (truth_[first_truth + column] ? sums.positives : sums.negatives) += weight;
+  }
+}
+
+std::optional<double> AucAccumulator::Get(size_t column) const {
+  if (!binned_) {
+    std::vector<ScoredRow> rows(weights_.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const size_t element = i * columns_ + column;
+      rows[i] = {scores_[element], truth_[element], weights_[i]};
+    }
+    return RocAuc(std::move(rows));
+  }
+  if (bins_.empty() || not_a_number_) return std::nullopt;
+  double positives = 0;  // in the bins above
+  double negatives = 0;
+  double area = 0;
+  for (size_t bin = kBins; bin-- > 0;) {
+    const Bin& sums = bins_[column * kBins + bin];
+    area += sums.negatives * (positives + 0.5 * sums.positives);
+    positives += sums.positives;
+    negatives += sums.negatives;
+  }
+  if (!(positives > 0) || !(negatives > 0)) return std::nullopt;
+  return area / (positives * negatives);
+}
+
+}  // namespace chainrule::engine

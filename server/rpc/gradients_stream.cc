@@ -1,0 +1,132 @@
+#include "server/rpc/gradients_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/core/error.h"
+#include "server/convert/examples.h"
+#include "server/convert/tensors.h"
+#include "server/convert/violations.h"
+
+namespace chainrule::server {
+namespace {
+
+// Of one message: 1 MiB with its envelope.
+constexpr int64_t kPartElements = (int64_t{1} << 18) - 64;
+constexpr int kPartsAtATime = 4;
+
+}  // namespace
+
+absl::Status GradientsStream::Work(Message message) {
+  const int64_t number = messages_++;
+  if (number == 0) return ReadHeader(*message);
+  if (!message->has_examples()) {
+    return InMessage(number, engine::InvalidField("kind", "must be examples"));
+  }
+  const absl::Status status = AddRows(std::move(message));
+  if (!status.ok()) return InMessage(number, status);
+  v1::StreamGradientsResponse response;
+  response.set_rows_received(rows_);
+  Send(std::move(response), Importance::kMustArrive);
+  return absl::OkStatus();
+}
+
+absl::Status GradientsStream::ReadHeader(const v1::StreamGradientsRequest& message) {
+  if (!message.has_header()) {
+    return engine::InvalidField("header", "missing; it must be the first message");
+  }
+  absl::StatusOr<FoundModel> found =
+      FindReadModel(environment_, message.header().model(), "header.model");
+  if (!found.ok()) return found.status();
+  absl::StatusOr<GradientsArguments> arguments =
+      CheckGradientsHeader(message.header(), found->context);
+  if (!arguments.ok()) return arguments.status();
+  arguments_ = *std::move(arguments);
+  model_ = *std::move(found);
+  const Snapshot& snapshot = *model_->snapshot;
+  const std::vector<int64_t> layers =
+      arguments_.parameters ? arguments_.layers : std::vector<int64_t>();
+  absl::Status kept = Keep(engine::GradientSums::MemoryBytes(snapshot.network(), layers));
+  if (!kept.ok()) return kept;
+  sums_.emplace(snapshot.network(), snapshot.state(), layers);
+  return absl::OkStatus();
+}
+
+absl::Status GradientsStream::AddRows(Message message) {
+  absl::StatusOr<engine::ExampleChunk> chunk =
+      ReadExampleChunk(ExamplesOf(std::shared_ptr<const v1::StreamGradientsRequest>(message)),
+                       "examples", model_->context);
+  if (!chunk.ok()) return chunk.status();
+  const int64_t rows = chunk->rows;
+  rows_ += rows;
+  scope().AddRows(rows);
+  const engine::NetworkSpec& network = model_->context.network();
+  engine::Examples examples(network.input_width, network.output_width());
+  examples.Append(*std::move(chunk));
+  engine::Matrix inputs;
+  if (arguments_.inputs) inputs = engine::Matrix(rows, network.input_width);
+  absl::Status status =
+      sums_->Add(examples, arguments_.inputs ? inputs.view() : engine::MatrixView(),
+                 *environment_.executor, *scope().cancellation());
+  if (status.ok() && arguments_.inputs) SendInputGradients(inputs.view());
+  return status;
+}
+
+void GradientsStream::SendInputGradients(engine::ConstMatrixView gradients) {
+  const int64_t most = std::max<int64_t>(kPartElements / gradients.columns, 1);
+  for (int64_t first = 0; first < gradients.rows; first += most) {
+    const int64_t count = std::min(most, gradients.rows - first);
+    v1::StreamGradientsResponse response;
+    const engine::MatrixView place = PlaceMatrix(count, gradients.columns, arguments_.encoding,
+                                                 response.mutable_input_gradients());
+    const engine::ConstMatrixView rows = gradients.Rows(first, count);
+    std::copy(rows.data, rows.data + rows.size(), place.data);
+    Send(std::move(response), Importance::kMustArrive);
+  }
+}
+
+absl::StatusOr<GradientsStream::Next> GradientsStream::Complete() {
+  if (!sums_.has_value()) {
+    return engine::InvalidField("header", "missing; the stream ended without any message");
+  }
+  if (!summary_sent_) {
+    const double weight_sum = sums_->summary().weight_sum;
+    if (absl::Status sum = CheckWeightSum(rows_, weight_sum, "examples"); !sum.ok()) return sum;
+    SendSummary();
+  }
+  for (int i = 0; i < kPartsAtATime && tensor_ < sums_->tensors().size(); ++i) SendPart();
+  return tensor_ < sums_->tensors().size() ? Next::kAgain : Next::kEnd;
+}
+
+void GradientsStream::SendSummary() {
+  summary_sent_ = true;
+  const engine::GradientSummary sums = sums_->summary();
+  v1::StreamGradientsResponse response;
+  v1::GradientSummary* summary = response.mutable_summary();
+  summary->set_loss(sums.loss);
+  summary->set_penalty(sums.penalty);
+  summary->set_weight_sum(sums.weight_sum);
+  summary->set_model_step(model_->snapshot->step());
+  summary->set_rows(rows_);
+  Send(std::move(response), Importance::kMustArrive);
+}
+
+void GradientsStream::SendPart() {
+  const engine::GradientSums::Tensor& tensor = sums_->tensors()[tensor_];
+  const int64_t count = std::min(kPartElements, tensor.size - offset_);
+  v1::StreamGradientsResponse response;
+  v1::GradientPart* part = response.mutable_part();
+  part->set_layer_index(static_cast<int32_t>(tensor.layer));
+  part->set_is_bias(tensor.is_bias);
+  part->set_offset(offset_);
+  const engine::MatrixView place =
+      PlaceVector(count, arguments_.encoding, part->mutable_elements());
+  sums_->Copy(tensor_, offset_, place.row(0));
+  Send(std::move(response), Importance::kMustArrive);
+  offset_ += count;
+  if (offset_ < tensor.size) return;
+  offset_ = 0;
+  ++tensor_;
+}
+
+}  // namespace chainrule::server

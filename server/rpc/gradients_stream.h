@@ -1,0 +1,48 @@
+// GradientsStream: one StreamGradients, all of it on the snapshot that its header found.
+// Gradients by the inputs are answered message by message; those by the parameters after
+// the half-close, in parts, the next few whenever those before have left.
+#ifndef CHAINRULE_SERVER_RPC_GRADIENTS_STREAM_H_
+#define CHAINRULE_SERVER_RPC_GRADIENTS_STREAM_H_
+
+#include <optional>
+
+#include "chainrule/v1/training_service.pb.h"
+#include "engine/train/gradient_sums.h"
+#include "server/convert/gradients.h"
+#include "server/rpc/find_model.h"
+#include "server/rpc/worked_stream.h"
+
+namespace chainrule::server {
+
+class GradientsStream final
+    : public WorkedStream<v1::StreamGradientsRequest, v1::StreamGradientsResponse> {
+ public:
+  GradientsStream(const Environment* environment, RpcMetrics* metrics,
+                  grpc::CallbackServerContext* context)
+      : WorkedStream(environment, environment->analysts, metrics, context),
+        environment_(*environment) {}
+
+ private:
+  absl::Status Work(Message message) override;
+  absl::StatusOr<Next> Complete() override;
+  absl::Status ReadHeader(const v1::StreamGradientsRequest& message);
+  absl::Status AddRows(Message message);
+  void SendInputGradients(engine::ConstMatrixView gradients);
+  void SendSummary();
+  void SendPart();
+
+  const Environment& environment_;
+  std::optional<FoundModel> model_;  // once the header came
+  GradientsArguments arguments_;
+  std::optional<engine::GradientSums> sums_;
+  int64_t messages_ = 0;
+  int64_t rows_ = 0;
+  // What was sent of the result.
+  bool summary_sent_ = false;
+  size_t tensor_ = 0;
+  int64_t offset_ = 0;
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_RPC_GRADIENTS_STREAM_H_

@@ -1,0 +1,136 @@
+#include "server/rpc/predict_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/models/errors.h"
+#include "server/rpc/to_grpc_status.h"
+
+namespace chainrule::server {
+namespace {
+
+// Enough to fill a batch while the answers of the one before are on their way.
+constexpr size_t kMaxItems = 128;
+constexpr int64_t kMaxItemBytes = int64_t{8} << 20;
+// Of an output and its logit, or its class, in an answer.
+constexpr int64_t kOutputBytes = 8;
+// No message of a streamed reply is larger: a client's default takes 4 MiB.
+constexpr int64_t kMaxReplyBytes = int64_t{2} << 20;
+
+Limits LimitsOfStream(Limits limits) {
+  limits.max_message_bytes = std::min(limits.max_message_bytes, kMaxReplyBytes);
+  return limits;
+}
+
+}  // namespace
+
+PredictStream::PredictStream(const Environment* environment, RpcMetrics* metrics,
+                             grpc::CallbackServerContext* context)
+    : StreamCall(environment, metrics, context),
+      environment_(*environment),
+      limits_(LimitsOfStream(environment->limits)) {}
+
+bool PredictStream::HasRoom() const { return items_.size() < kMaxItems && bytes_ < kMaxItemBytes; }
+
+void PredictStream::OnMessage(std::shared_ptr<v1::StreamPredictRequest> message) {
+  auto owned = std::make_unique<Item>();
+  Item* const item = owned.get();
+  item->request = std::move(message);
+  absl::StatusOr<PredictCall> call = Prepare(item);
+  {
+    engine::MutexLock lock(&items_mutex_);
+    items_.push_back(std::move(owned));
+    bytes_ += item->bytes;
+    held_ = !HasRoom();
+    if (held_) HoldReading();
+  }
+  if (!call.ok()) return Answer(item, call.status());
+  environment_.batcher->Predict(*std::move(call));
+}
+
+absl::StatusOr<PredictCall> PredictStream::Prepare(Item* item) {
+  const v1::PredictRequest& request = item->request->request();
+  if (!request.model().empty()) model_ = request.model();
+  item->bytes = static_cast<int64_t>(request.ByteSizeLong());
+  absl::StatusOr<Admission::Ticket> ticket = environment_.admission->Enter(item->bytes);
+  if (!ticket.ok()) return ticket.status();
+  item->ticket = *std::move(ticket);
+  absl::StatusOr<FoundModel> found = FindReadModel(environment_, model_, "request.model");
+  if (!found.ok()) return found.status();
+  found->context.limits = &limits_;
+  const absl::StatusOr<PredictArguments> arguments = CheckPredict(request, found->context);
+  if (!arguments.ok()) return arguments.status();
+  scope().AddRows(arguments->inputs.rows);
+  item->bytes += arguments->inputs.rows * found->context.network().output_width() * kOutputBytes;
+  item->arguments = *arguments;
+  item->reply.emplace(*arguments, item->response.mutable_response());
+  return MakeCall(item, *std::move(found));
+}
+
+PredictCall PredictStream::MakeCall(Item* item, FoundModel found) {
+  PredictCall predict;
+  predict.model = std::move(found.model);
+  if (found.version > 0) predict.pinned = std::move(found.snapshot);
+  predict.version = found.version;
+  predict.inputs = item->arguments->inputs.elements;
+  predict.rows = item->arguments->inputs.rows;
+  predict.place = [item](const Snapshot& snapshot, engine::MatrixView* outputs,
+                         engine::MatrixView* logits) {
+    item->reply->Place(snapshot.network().spec(), outputs, logits);
+  };
+  predict.cancellation = scope().cancellation().get();
+  predict.done = [this, item, version = found.version](const absl::Status& status,
+                                                       const Snapshot& snapshot) {
+    if (status.ok()) item->reply->Finish(snapshot.settings(), snapshot.step(), version);
+    Answer(item,
+           WithNames(status, item->arguments->inputs, "inputs", snapshot.settings().feature_names));
+  };
+  return predict;
+}
+
+// All that is touched after the lock was released is what ends the stream, by one thread.
+void PredictStream::Answer(Item* item, const absl::Status& status) {
+  if (!status.ok()) {
+    item->response.mutable_error()->ParseFromString(ToGrpcStatus(status).error_details());
+  }
+  item->ticket = Admission::Ticket();
+  std::optional<absl::Status> end;
+  {
+    engine::MutexLock lock(&items_mutex_);
+    item->answered = true;
+    while (!items_.empty() && items_.front()->answered) {
+      Send(std::move(items_.front()->response), Importance::kMustArrive);
+      bytes_ -= items_.front()->bytes;
+      items_.pop_front();
+    }
+    if (held_ && HasRoom()) {
+      held_ = false;
+      ResumeReading();
+    }
+    end = TakeEnd();
+  }
+  if (end.has_value()) End(*std::move(end));
+}
+
+std::optional<absl::Status> PredictStream::TakeEnd() {
+  if (taken_ || !why_.has_value() || !items_.empty()) return std::nullopt;
+  taken_ = true;
+  return why_;
+}
+
+void PredictStream::OnHalfClose() { OnRefused(absl::OkStatus()); }
+
+void PredictStream::OnRefused(const absl::Status& status) {
+  if (!status.ok()) scope().cancellation()->Cancel(status.code());
+  std::optional<absl::Status> end;
+  {
+    engine::MutexLock lock(&items_mutex_);
+    if (!why_.has_value() || why_->ok()) why_ = status;
+    end = TakeEnd();
+  }
+  if (end.has_value()) End(*std::move(end));
+}
+
+void PredictStream::EndForStop() { OnRefused(Stopping()); }
+
+}  // namespace chainrule::server
