@@ -99,12 +99,18 @@ class StateReader {
       return source(bytes);
     }
     const TensorPlace& place = *found->second;
-    const std::span<float> floats =
-        PartOf(place.part)
-            .subspan(static_cast<size_t>(place.offset), static_cast<size_t>(place.count));
-    const absl::Status status =
-        source({reinterpret_cast<char*>(floats.data()), floats.size() * sizeof(float)});
-    return status.ok() ? CheckNumbers(place, floats) : status;
+    const MatrixView rows(PartOf(place.part).data() + place.offset, place.rows, place.columns,
+                          place.stride);
+    // Rows that are next to each other are read in one go.
+    const bool whole = rows.contiguous();
+    for (int64_t row = 0; row < (whole ? 1 : rows.rows); ++row) {
+      const auto count = static_cast<size_t>(whole ? rows.size() : rows.columns);
+      const std::span<float> floats(rows.row(row).data(), count);
+      const absl::Status status =
+          source({reinterpret_cast<char*>(floats.data()), floats.size() * sizeof(float)});
+      if (!status.ok()) return status;
+    }
+    return CheckNumbers(place, rows);
   }
 
   void Finish(ModelState* state) {
@@ -137,19 +143,22 @@ class StateReader {
     return {};
   }
 
-  absl::Status CheckNumbers(const TensorPlace& place, std::span<const float> floats) const {
+  absl::Status CheckNumbers(const TensorPlace& place, ConstMatrixView rows) const {
     const bool scale =
         place.part == ModelPart::kInputsScale || place.part == ModelPart::kTargetsScale;
-    const auto bad = std::find_if(floats.begin(), floats.end(), [&](float number) {
-      return (rules_.finite && !std::isfinite(number)) || (scale && !(number > 0.0F));
-    });
-    if (bad == floats.end()) return absl::OkStatus();
-    const int64_t index = bad - floats.begin();
-    const int64_t columns = place.shape.back();
-    const std::string where = place.shape.size() == 1
-                                  ? absl::StrCat("[", index, "]")
-                                  : absl::StrCat("[", index / columns, ", ", index % columns, "]");
-    return Bad(place.name, absl::StrCat(where, " is ", *bad, scale ? "; must be above 0" : ""));
+    if (!rules_.finite && !scale) return absl::OkStatus();
+    for (int64_t row = 0; row < rows.rows; ++row) {
+      for (int64_t column = 0; column < rows.columns; ++column) {
+        const float number = rows(row, column);
+        if ((!scale || number > 0.0F) && (!rules_.finite || std::isfinite(number))) continue;
+        const std::string where = place.shape.size() == 1
+                                      ? absl::StrCat("[", column, "]")
+                                      : absl::StrCat("[", row, ", ", column, "]");
+        return Bad(place.name,
+                   absl::StrCat(where, " is ", number, scale ? "; must be above 0" : ""));
+      }
+    }
+    return absl::OkStatus();
   }
 
   const Network& network_;

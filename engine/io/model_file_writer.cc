@@ -30,10 +30,19 @@ std::span<const float> PartOf(const ModelState& state, ModelPart part) {
   return {};
 }
 
-absl::string_view BytesOf(std::span<const float> part, const TensorPlace& place) {
-  CHAINRULE_CHECK(part.size() >= static_cast<size_t>(place.offset + place.count));
-  return {reinterpret_cast<const char*>(part.data() + place.offset),
-          static_cast<size_t>(place.count) * sizeof(float)};
+absl::string_view BytesOf(std::span<const float> floats) {
+  return {reinterpret_cast<const char*>(floats.data()), floats.size() * sizeof(float)};
+}
+
+// A tensor whole where its rows are next to each other, else row by row.
+void AddTensor(std::span<const float> part, const TensorPlace& place, ModelFileParts* file) {
+  CHAINRULE_CHECK(part.size() >= static_cast<size_t>(place.offset + place.rows * place.stride));
+  const ConstMatrixView rows(part.data() + place.offset, place.rows, place.columns, place.stride);
+  if (rows.contiguous()) {
+    file->data.push_back(BytesOf({rows.data, static_cast<size_t>(rows.size())}));
+    return;
+  }
+  for (int64_t row = 0; row < rows.rows; ++row) file->data.push_back(BytesOf(rows.row(row)));
 }
 
 }  // namespace
@@ -45,7 +54,7 @@ ModelFileParts WriteModelFile(const Network& network, const ModelState& state, b
   const ModelParts parts = {with_optimizer, !state.normalization->inputs.empty(),
                             !state.normalization->targets.empty()};
   for (TensorPlace& place : TensorPlaces(network, parts)) {
-    file.data.push_back(BytesOf(PartOf(state, place.part), place));
+    AddTensor(PartOf(state, place.part), place, &file);
     tensors.push_back({std::move(place.name), "F32", std::move(place.shape), 0, 0});
   }
   for (const auto& [name, bytes] : extras.tensors) {

@@ -16,9 +16,17 @@ void AddBlock(const Network& network, const std::string& prefix, ModelPart part,
                        {units, inputs},
                        part,
                        block + network.weights_offset(layer),
-                       units * inputs});
-    places->push_back({name + ".bias", {units}, part, block + network.bias_offset(layer), units});
+                       units,
+                       inputs,
+                       network.weights_stride(layer)});
+    places->push_back(
+        {name + ".bias", {units}, part, block + network.bias_offset(layer), 1, units, units});
   }
+}
+
+// A mean or a scale.
+TensorPlace Vector(const char* name, ModelPart part, int64_t width) {
+  return {name, {width}, part, 0, 1, width, width};
 }
 
 }  // namespace
@@ -37,13 +45,13 @@ std::vector<TensorPlace> TensorPlaces(const Network& network, const ModelParts& 
   }
   if (parts.normalization) {
     const int64_t width = network.spec().input_width;
-    places.push_back({"normalization.mean", {width}, ModelPart::kInputsMean, 0, width});
-    places.push_back({"normalization.scale", {width}, ModelPart::kInputsScale, 0, width});
+    places.push_back(Vector("normalization.mean", ModelPart::kInputsMean, width));
+    places.push_back(Vector("normalization.scale", ModelPart::kInputsScale, width));
   }
   if (parts.target_normalization) {
     const int64_t width = network.spec().output_width();
-    places.push_back({"target_normalization.mean", {width}, ModelPart::kTargetsMean, 0, width});
-    places.push_back({"target_normalization.scale", {width}, ModelPart::kTargetsScale, 0, width});
+    places.push_back(Vector("target_normalization.mean", ModelPart::kTargetsMean, width));
+    places.push_back(Vector("target_normalization.scale", ModelPart::kTargetsScale, width));
   }
   return places;
 }

@@ -20,13 +20,15 @@ enum class ModelPart : uint8_t {
   kTargetsScale,
 };
 
-// One tensor: `count` floats from `offset` in the part.
+// One tensor: rows of `columns` floats, `stride` apart, from `offset` in the part.
 struct TensorPlace {
   std::string name;
   std::vector<int64_t> shape;
   ModelPart part = ModelPart::kParameters;
   int64_t offset = 0;
-  int64_t count = 0;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int64_t stride = 0;
 };
 
 struct ModelParts {

@@ -54,11 +54,11 @@ class FileSystem {
 FileSystem& PosixFileSystem();
 
 // Writes a whole file so that after a crash there is the old one or the new one: a
-// temporary beside it, synced, renamed, and the folder synced.
+// temporary beside it (path + ".part"), synced, renamed, and the folder synced.
 absl::Status WriteFileAtomically(FileSystem& files, const std::string& path,
                                  const std::vector<absl::string_view>& parts);
 
-// The part of `path` before the last '/'.
+// The folder that holds `path`.
 std::string FolderOf(const std::string& path);
 
 }  // namespace chainrule::server

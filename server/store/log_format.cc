@@ -32,12 +32,13 @@ T ReadNumber(absl::string_view bytes) {
 
 }  // namespace
 
-void AppendRecord(uint64_t sequence, absl::string_view payload, std::string* out) {
+void AppendRecord(uint64_t sequence, uint64_t synced, absl::string_view payload, std::string* out) {
   CHAINRULE_CHECK(payload.size() <= std::numeric_limits<uint32_t>::max());
   const size_t begin = out->size();
   AppendNumber<uint64_t>(0, out);
   AppendNumber(static_cast<uint32_t>(payload.size()), out);
   AppendNumber(sequence, out);
+  AppendNumber(synced, out);
   out->append(payload.data(), payload.size());
   const char* const checked = out->data() + begin + kChecksumBytes;
   const uint64_t checksum = XXH3_64bits(checked, out->size() - begin - kChecksumBytes);
@@ -46,7 +47,7 @@ void AppendRecord(uint64_t sequence, absl::string_view payload, std::string* out
 
 RecordHeader ReadRecordHeader(absl::string_view bytes) {
   return {ReadNumber<uint64_t>(bytes), ReadNumber<uint32_t>(bytes.substr(8)),
-          ReadNumber<uint64_t>(bytes.substr(12))};
+          ReadNumber<uint64_t>(bytes.substr(12)), ReadNumber<uint64_t>(bytes.substr(20))};
 }
 
 bool RecordIsSound(absl::string_view record) {

@@ -1,9 +1,13 @@
 // How a log segment is written: records, one after another.
 //   8 bytes  XXH3-64 of what follows
 //   4 bytes  length of the payload       (little-endian, as all numbers)
-//   8 bytes  sequence, from 1, without gaps over all segments
+//   8 bytes  sequence, from 1
+//   8 bytes  the sequence up to which records were synced when this one was written
 //   payload
-// A segment's first record is its header: sequence 0 and the format's name as payload.
+// Records up to that one were safe from a power loss: damage before it is no torn tail.
+// A segment's first record is its header: sequence 0, and as payload the format's name,
+// the sequence of its first record, and that of the last record before it. Between these
+// two there may be a gap; elsewhere there is none.
 // Thread-safe: functions of their arguments.
 #ifndef CHAINRULE_SERVER_STORE_LOG_FORMAT_H_
 #define CHAINRULE_SERVER_STORE_LOG_FORMAT_H_
@@ -15,16 +19,17 @@
 
 namespace chainrule::server {
 
-inline constexpr int64_t kRecordHeaderBytes = 20;
+inline constexpr int64_t kRecordHeaderBytes = 28;
 inline constexpr absl::string_view kLogFormat = "chainrule log 1";
 
 // Appends a record to `out`. Requires payload below 4 GiB.
-void AppendRecord(uint64_t sequence, absl::string_view payload, std::string* out);
+void AppendRecord(uint64_t sequence, uint64_t synced, absl::string_view payload, std::string* out);
 
 struct RecordHeader {
   uint64_t checksum = 0;
   uint32_t length = 0;
   uint64_t sequence = 0;
+  uint64_t synced = 0;
 };
 // Requires kRecordHeaderBytes bytes.
 RecordHeader ReadRecordHeader(absl::string_view bytes);

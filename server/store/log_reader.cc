@@ -5,14 +5,16 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/store/errors.h"
 #include "server/store/log_format.h"
 
 namespace chainrule::server {
 namespace {
 
 absl::Status Damage(const std::string& path, size_t place, absl::string_view what) {
-  return absl::DataLossError(absl::StrCat(path, ": ", what, " at byte ", place));
+  return StorageDamaged(path, absl::StrCat(what, " at byte ", place));
 }
 
 // The sound record that `bytes` begins with, or an empty view.
@@ -23,14 +25,14 @@ absl::string_view SoundRecord(absl::string_view bytes) {
   return bytes.substr(0, length);
 }
 
-// Whether a sound record of a later sequence stands anywhere in `bytes`: then what comes
-// before it is damage, not a torn tail. A sequence is looked at first, since a checksum
-// costs a pass over the payload.
-bool HoldsLaterRecord(absl::string_view bytes, uint64_t sequence) {
+// Whether a sound record in `bytes` tells that the record after `sequence`, which they
+// should begin with, was synced: then it is damaged, and not the tail of a crash. The
+// numbers are looked at first, since a checksum costs a pass over the payload.
+bool TellsOfSync(absl::string_view bytes, uint64_t sequence) {
   const size_t header_bytes = static_cast<size_t>(kRecordHeaderBytes);
   for (size_t i = 1; i + header_bytes <= bytes.size(); ++i) {
     const RecordHeader header = ReadRecordHeader(bytes.substr(i));
-    if (header.sequence <= sequence || header.sequence > sequence + bytes.size()) continue;
+    if (header.synced <= sequence || header.sequence <= header.synced) continue;
     if (!SoundRecord(bytes.substr(i)).empty()) return true;
   }
   return false;
@@ -38,7 +40,7 @@ bool HoldsLaterRecord(absl::string_view bytes, uint64_t sequence) {
 
 class Reader {
  public:
-  Reader(FileSystem* files, std::string folder, bool repair, const LogVisitor& visit)
+  Reader(FileSystem* files, std::string folder, LogRepair repair, const LogVisitor& visit)
       : files_(files), folder_(std::move(folder)), repair_(repair), visit_(visit) {}
 
   absl::StatusOr<LogEnd> Read() {
@@ -64,20 +66,28 @@ class Reader {
     const absl::string_view header = SoundRecord(*bytes);
     if (header.empty()) return Torn(path, *bytes, 0, last);
     if (absl::Status status = ReadHeader(path, header); !status.ok()) return status;
-    return ReadRecords(path, *bytes, header.size(), last);
+    if (absl::Status status = ReadRecords(path, *bytes, header.size(), last); !status.ok()) {
+      return status;
+    }
+    if (!last || repair_ != LogRepair::kRewrite) return absl::OkStatus();
+    const auto sound = static_cast<size_t>(end_.segments.back().bytes);
+    return WriteFileAtomically(*files_, path, {absl::string_view(*bytes).substr(0, sound)});
   }
 
   absl::Status ReadHeader(const std::string& path, absl::string_view record) {
     absl::string_view text = record.substr(static_cast<size_t>(kRecordHeaderBytes));
+    const std::vector<std::string> words = absl::StrSplit(text, ' ', absl::SkipEmpty());
     uint64_t first = 0;
-    if (!absl::ConsumePrefix(&text, kLogFormat) || !absl::SimpleAtoi(text, &first)) {
+    uint64_t before = 0;
+    if (!absl::ConsumePrefix(&text, kLogFormat) || words.size() != 5 ||
+        !absl::SimpleAtoi(words[3], &first) || !absl::SimpleAtoi(words[4], &before)) {
       return absl::FailedPreconditionError(
           absl::StrCat(path, ": not a log of this version's format, '", kLogFormat, "'"));
     }
-    if (!end_.segments.empty() && first != end_.last_sequence + 1) {
+    if (!end_.segments.empty() && before != end_.last_sequence) {
       return Damage(
           path, 0,
-          absl::StrCat("records ", end_.last_sequence + 1, " to ", first - 1, " are missing"));
+          absl::StrCat("records ", end_.last_sequence + 1, " to ", before, " are missing"));
     }
     end_.last_sequence = first - 1;
     end_.segments.push_back({end_.last_segment, first, static_cast<int64_t>(record.size())});
@@ -105,25 +115,26 @@ class Reader {
   }
 
   absl::Status Torn(const std::string& path, absl::string_view bytes, size_t place, bool last) {
-    if (!last || HoldsLaterRecord(bytes.substr(place), end_.last_sequence)) {
+    if (!last || TellsOfSync(bytes.substr(place), end_.last_sequence)) {
       return Damage(path, place, "a damaged record");
     }
-    if (!repair_) return absl::OkStatus();
+    if (repair_ == LogRepair::kNone) return absl::OkStatus();
     // Without its header a segment is nothing; it is begun anew under another number.
     if (place == 0) return files_->Remove(path);
-    return files_->Truncate(path, static_cast<int64_t>(place));
+    return repair_ == LogRepair::kCut ? files_->Truncate(path, static_cast<int64_t>(place))
+                                      : absl::OkStatus();
   }
 
   FileSystem* const files_;
   const std::string folder_;
-  const bool repair_;
+  const LogRepair repair_;
   const LogVisitor& visit_;
   LogEnd end_;
 };
 
 }  // namespace
 
-absl::StatusOr<LogEnd> ReadLog(FileSystem* files, const std::string& folder, bool repair,
+absl::StatusOr<LogEnd> ReadLog(FileSystem* files, const std::string& folder, LogRepair repair,
                                const LogVisitor& visit) {
   return Reader(files, folder, repair, visit).Read();
 }

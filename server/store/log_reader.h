@@ -1,8 +1,9 @@
 // LogReader: reads a folder of log segments back, record by record, in order.
 //
 // A torn tail, which a crash leaves in the last segment, is cut off there: a record that
-// is not whole, or damaged, with nothing sound behind it. Damage anywhere else is
-// DATA_LOSS, with the file and the byte, and is never passed over.
+// is not whole, or damaged, and was never synced as far as any sound record behind it
+// tells. Damage anywhere else is DATA_LOSS, with the file and the byte, and is never
+// passed over.
 // Single-threaded.
 #ifndef CHAINRULE_SERVER_STORE_LOG_READER_H_
 #define CHAINRULE_SERVER_STORE_LOG_READER_H_
@@ -23,6 +24,13 @@ struct LogSegment {
   int64_t bytes = 0;
 };
 
+enum class LogRepair : uint8_t {
+  kNone,     // changes nothing; a torn tail is passed over
+  kCut,      // a torn tail is cut off in the file, too
+  kRewrite,  // and the last segment is written anew and synced, whatever it held: after a
+             // sync that failed, or none, what can be read need not be on the disk
+};
+
 // Where a folder's log ends: what a new segment goes on from.
 struct LogEnd {
   uint64_t last_sequence = 0;
@@ -30,10 +38,10 @@ struct LogEnd {
   std::vector<LogSegment> segments;
 };
 
-// Reads all there is; a folder without segments is an empty log. With `repair` the torn
-// tail is cut off in the file, too, else it is only passed over. DATA_LOSS as above;
-// otherwise what the file system or `visit` said.
-absl::StatusOr<LogEnd> ReadLog(FileSystem* files, const std::string& folder, bool repair,
+// Reads all there is; a folder without segments is an empty log. Errors: DATA_LOSS as
+// above (MODEL_DAMAGED); FAILED_PRECONDITION: written by a newer server; otherwise what
+// the file system or `visit` said.
+absl::StatusOr<LogEnd> ReadLog(FileSystem* files, const std::string& folder, LogRepair repair,
                                const LogVisitor& visit);
 
 }  // namespace chainrule::server

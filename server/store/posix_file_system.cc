@@ -151,22 +151,44 @@ FileSystem& PosixFileSystem() {
 
 std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
 }
+
+namespace {
+
+absl::Status WriteAndSync(FileSystem& files, const std::string& path,
+                          const std::vector<absl::string_view>& parts) {
+  absl::StatusOr<std::unique_ptr<WritableFile>> file = files.Create(path);
+  if (!file.ok()) return file.status();
+  // Short parts are gathered: each write is a call of the kernel's.
+  constexpr size_t kGathered = size_t{256} << 10;
+  std::string gathered;
+  for (absl::string_view part : parts) {
+    if (gathered.size() + part.size() > kGathered) {
+      if (absl::Status status = (*file)->Append(gathered); !status.ok()) return status;
+      gathered.clear();
+    }
+    if (part.size() < kGathered) {
+      gathered.append(part.data(), part.size());
+    } else if (absl::Status status = (*file)->Append(part); !status.ok()) {
+      return status;
+    }
+  }
+  if (absl::Status status = (*file)->Append(gathered); !status.ok()) return status;
+  return (*file)->Sync();
+}
+
+}  // namespace
 
 absl::Status WriteFileAtomically(FileSystem& files, const std::string& path,
                                  const std::vector<absl::string_view>& parts) {
   const std::string temporary = path + ".part";
-  {
-    absl::StatusOr<std::unique_ptr<WritableFile>> file = files.Create(temporary);
-    if (!file.ok()) return file.status();
-    for (absl::string_view part : parts) {
-      if (absl::Status status = (*file)->Append(part); !status.ok()) return status;
-    }
-    if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
-  }
-  if (absl::Status status = files.Rename(temporary, path); !status.ok()) return status;
-  return files.SyncFolder(FolderOf(path));
+  absl::Status status = WriteAndSync(files, temporary, parts);
+  if (status.ok()) status = files.Rename(temporary, path);
+  if (status.ok()) return files.SyncFolder(FolderOf(path));
+  files.Remove(temporary).IgnoreError();  // so that a full disk does not stay full
+  return status;
 }
 
 }  // namespace chainrule::server

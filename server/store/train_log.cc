@@ -20,24 +20,29 @@ std::string SegmentPath(const std::string& folder, uint64_t number) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TrainLog>> TrainLog::Open(const Options& options, FileSystem* files,
-                                                         const LogEnd& end) {
+absl::StatusOr<std::unique_ptr<TrainLog>> TrainLog::Open(
+    const Options& options, FileSystem* files, const LogEnd& end, uint64_t used,
+    std::shared_ptr<std::atomic<uint64_t>> acknowledged) {
   if (absl::Status status = files->MakeFolder(options.folder); !status.ok()) {
     return StorageFailed(status.message());
   }
-  auto log = std::unique_ptr<TrainLog>(new TrainLog(options, files, end));
-  const absl::Status begun = log->BeginSegment(end.last_segment + 1, end.last_sequence + 1);
+  const uint64_t last = std::max(end.last_sequence, used);
+  auto log =
+      std::unique_ptr<TrainLog>(new TrainLog(options, files, end, last, std::move(acknowledged)));
+  const absl::Status begun = log->BeginSegment(end.last_segment + 1, last + 1, end.last_sequence);
   if (!begun.ok()) return StorageFailed(begun.message());
   log->thread_ = std::thread(&TrainLog::Loop, log.get());
   return log;
 }
 
-TrainLog::TrainLog(const Options& options, FileSystem* files, const LogEnd& end)
+TrainLog::TrainLog(const Options& options, FileSystem* files, const LogEnd& end,
+                   uint64_t last_sequence, std::shared_ptr<std::atomic<uint64_t>> acknowledged)
     : options_(options),
       files_(files),
-      last_sequence_(end.last_sequence),
-      committed_(end.last_sequence),
-      synced_(end.last_sequence),
+      acknowledged_(std::move(acknowledged)),
+      last_sequence_(last_sequence),
+      committed_(last_sequence),
+      synced_(last_sequence),
       last_sync_(absl::Now()),
       segments_(end.segments) {}
 
@@ -153,7 +158,7 @@ void TrainLog::Commit(std::vector<Waiting> group, bool sync, bool rotate) {
   if (status.ok()) status = Write(group, sync);
   if (status.ok() && rotate) {
     const uint64_t next = group.empty() ? CommittedSequence() + 1 : group.back().sequence + 1;
-    status = BeginSegment(LastSegment() + 1, next);
+    status = BeginSegment(LastSegment() + 1, next, next - 1);
   }
   if (!status.ok() && this->status().ok()) status = StorageFailed(status.message());
   uint64_t synced = 0;
@@ -161,6 +166,7 @@ void TrainLog::Commit(std::vector<Waiting> group, bool sync, bool rotate) {
     MutexLock lock(&mutex_);
     if (status.ok()) {
       if (!group.empty()) committed_ = group.back().sequence;
+      if (acknowledged_ != nullptr) *acknowledged_ = committed_;
       if (sync) {
         synced_ = committed_;
         last_sync_ = absl::Now();
@@ -176,8 +182,11 @@ void TrainLog::Commit(std::vector<Waiting> group, bool sync, bool rotate) {
 }
 
 absl::Status TrainLog::Write(const std::vector<Waiting>& group, bool sync) {
+  const uint64_t synced = this->synced();
   std::string bytes;
-  for (const Waiting& waiting : group) AppendRecord(waiting.sequence, waiting.payload, &bytes);
+  for (const Waiting& waiting : group) {
+    AppendRecord(waiting.sequence, synced, waiting.payload, &bytes);
+  }
   if (!bytes.empty()) {
     if (absl::Status status = file_->Append(bytes); !status.ok()) return status;
     MutexLock lock(&mutex_);
@@ -187,12 +196,12 @@ absl::Status TrainLog::Write(const std::vector<Waiting>& group, bool sync) {
 }
 
 // The file is on the disk, under its name and with its header, before a record goes in.
-absl::Status TrainLog::BeginSegment(uint64_t number, uint64_t first_sequence) {
+absl::Status TrainLog::BeginSegment(uint64_t number, uint64_t first_sequence, uint64_t before) {
   const std::string path = SegmentPath(options_.folder, number);
   absl::StatusOr<std::unique_ptr<WritableFile>> file = files_->Create(path);
   if (!file.ok()) return file.status();
   std::string header;
-  AppendRecord(0, absl::StrCat(kLogFormat, " ", first_sequence), &header);
+  AppendRecord(0, 0, absl::StrCat(kLogFormat, " ", first_sequence, " ", before), &header);
   if (absl::Status status = (*file)->Append(header); !status.ok()) return status;
   if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
   if (absl::Status status = files_->SyncFolder(options_.folder); !status.ok()) return status;

@@ -4,6 +4,7 @@
 #ifndef CHAINRULE_SERVER_STORE_TRAIN_LOG_H_
 #define CHAINRULE_SERVER_STORE_TRAIN_LOG_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -33,9 +34,12 @@ class TrainLog : public Log {
     int64_t segment_bytes = int64_t{64} << 20;
   };
 
-  // Begins a new segment after `end`, which reading the folder gave. `files` outlives it.
-  static absl::StatusOr<std::unique_ptr<TrainLog>> Open(const Options& options, FileSystem* files,
-                                                        const LogEnd& end);
+  // Begins a new segment after `end`, which reading the folder gave. Sequences go on after
+  // `used`, if that is more. `acknowledged`, if any, becomes the sequence of the last
+  // record that was done. `files` outlives it.
+  static absl::StatusOr<std::unique_ptr<TrainLog>> Open(
+      const Options& options, FileSystem* files, const LogEnd& end, uint64_t used = 0,
+      std::shared_ptr<std::atomic<uint64_t>> acknowledged = nullptr);
   ~TrainLog() override;
 
   uint64_t Append(std::string payload, Done done) override;
@@ -52,18 +56,20 @@ class TrainLog : public Log {
     std::string payload;
     Done done;
   };
-  TrainLog(const Options& options, FileSystem* files, const LogEnd& end);
+  TrainLog(const Options& options, FileSystem* files, const LogEnd& end, uint64_t last_sequence,
+           std::shared_ptr<std::atomic<uint64_t>> acknowledged);
   void Loop();
   bool SyncIsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WaitForWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Commit(std::vector<Waiting> group, bool sync, bool rotate);
   absl::Status Write(const std::vector<Waiting>& group, bool sync);
-  absl::Status BeginSegment(uint64_t number, uint64_t first_sequence);
+  absl::Status BeginSegment(uint64_t number, uint64_t first_sequence, uint64_t before);
   uint64_t CommittedSequence() const;
   uint64_t LastSegment() const;
 
   const Options options_;
   FileSystem* const files_;
+  const std::shared_ptr<std::atomic<uint64_t>> acknowledged_;
   std::unique_ptr<WritableFile> file_;  // the log's thread's
 
   mutable engine::Mutex mutex_;

@@ -101,6 +101,21 @@ TEST(ModelFileTest, ReadsBackAllItWrote) {
   EXPECT_THAT(file->tensors, ElementsAre(std::pair("requests", window)));
 }
 
+TEST(ModelFileTest, GapsBetweenRowsAreNotInTheFile) {
+  NetworkSpec spec = Spec();
+  spec.input_width = 128;
+  const Network network(spec);
+  ASSERT_GT(network.weights_stride(0), 128);
+  const ModelState state = InitialState(network, {});
+  const ModelFileParts parts = WriteModelFile(network, state, true, {});
+  const std::string bytes = Join(parts);
+  EXPECT_EQ(parts.bytes - static_cast<int64_t>(parts.header.size()),
+            3 * 4 * network.parameter_count());
+  const absl::StatusOr<ModelFile> file = Read(bytes, network);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_THAT(file->state.parameters->span(), testing::ElementsAreArray(state.parameters->span()));
+}
+
 TEST(ModelFileTest, LeavesTheOptimizerOut) {
   const Network network(Spec());
   const std::string bytes = Join(WriteModelFile(network, State(network), false, {}));

@@ -124,7 +124,8 @@ TEST_P(StoreTest, PuttingAModelAgainLeavesItsCheckpointAndVersions) {
 }
 
 TEST_P(StoreTest, KeepsVersionsByNumber) {
-  ASSERT_TRUE(Open().Apply(NewModel(kUid, "iris", Write(Open()))).ok());
+  const StoreChange create = NewModel(kUid, "iris", Write(Open()));
+  ASSERT_TRUE(Open().Apply(create).ok());
   for (const int64_t number : {2, 1, 3}) {
     StoreChange change;
     change.put_version = {kUid,
@@ -283,6 +284,9 @@ TEST_P(StoreTest, AnErrorOfTheVisitorIsTheOpenings) {
 
 INSTANTIATE_TEST_SUITE_P(Memory, StoreTest,
                          testing::Values([] { return std::make_unique<MemoryKind>(); }));
+
+INSTANTIATE_TEST_SUITE_P(Folder, StoreTest,
+                         testing::Values([] { return std::make_unique<FolderKind>(); }));
 
 }  // namespace
 }  // namespace chainrule::server

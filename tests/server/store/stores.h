@@ -4,14 +4,20 @@
 #define CHAINRULE_TESTS_SERVER_STORE_STORES_H_
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/nn/network.h"
 #include "engine/train/model_state.h"
+#include "server/store/folder_store.h"
 #include "server/store/memory_store.h"
 #include "server/store/store.h"
 
@@ -83,6 +89,49 @@ class MemoryKind : public StoreKind {
 
  private:
   MemoryStore store_;
+};
+
+// A data folder on the disk, or on another file system but for SQLite and the lock.
+class FolderKind : public StoreKind {
+ public:
+  explicit FolderKind(FileSystem* files = &PosixFileSystem()) : files_(files) {
+    const testing::TestInfo* const test = testing::UnitTest::GetInstance()->current_test_info();
+    options_.folder = absl::StrCat(testing::TempDir(), "/", test->test_suite_name(), "-",
+                                   test->name(), "-", getpid());
+    std::replace(options_.folder.begin() + static_cast<std::ptrdiff_t>(testing::TempDir().size()),
+                 options_.folder.end(), '/', '_');
+    options_.boot_id = "boot-1";
+    std::filesystem::remove_all(options_.folder);
+    std::filesystem::create_directories(options_.folder);
+  }
+  ~FolderKind() override {
+    store_.reset();
+    std::filesystem::remove_all(options_.folder);
+  }
+  FolderKind(const FolderKind&) = delete;
+  FolderKind& operator=(const FolderKind&) = delete;
+
+  Store& Open() override {
+    absl::StatusOr<FolderStore*> store = TryOpen();
+    EXPECT_TRUE(store.ok()) << store.status();
+    return **store;
+  }
+  absl::StatusOr<FolderStore*> TryOpen() {
+    store_.reset();
+    absl::StatusOr<std::unique_ptr<FolderStore>> store = FolderStore::Open(options_, files_);
+    if (!store.ok()) return store.status();
+    store_ = *std::move(store);
+    return store_.get();
+  }
+  void End() { store_.reset(); }
+
+  FolderStore::Options& options() { return options_; }
+  const std::string& path() const { return options_.folder; }
+
+ private:
+  FileSystem* const files_;
+  FolderStore::Options options_;
+  std::unique_ptr<FolderStore> store_;
 };
 
 }  // namespace chainrule::server

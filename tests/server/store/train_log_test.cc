@@ -59,7 +59,8 @@ uint64_t Write(MemoryFileSystem* files, int count, bool sync, bool flush) {
   Answers answers;
   {
     absl::StatusOr<LogEnd> end =
-        ReadLog(files, kFolder, true, [](uint64_t, absl::string_view) { return absl::OkStatus(); });
+        ReadLog(files, kFolder, LogRepair::kCut,
+                [](uint64_t, absl::string_view) { return absl::OkStatus(); });
     if (!end.ok()) return 0;
     absl::StatusOr<std::unique_ptr<TrainLog>> log = TrainLog::Open(OptionsOf(sync), files, *end);
     if (!log.ok()) return 0;
@@ -73,7 +74,7 @@ uint64_t Write(MemoryFileSystem* files, int count, bool sync, bool flush) {
 }
 
 // Reads the log and returns the last record, having seen that they are what was written.
-absl::StatusOr<uint64_t> ReadBack(MemoryFileSystem* files, bool repair = true) {
+absl::StatusOr<uint64_t> ReadBack(MemoryFileSystem* files, LogRepair repair = LogRepair::kCut) {
   uint64_t next = 1;
   absl::StatusOr<LogEnd> end =
       ReadLog(files, kFolder, repair, [&](uint64_t sequence, absl::string_view payload) {
@@ -115,8 +116,8 @@ TEST(TrainLogTest, GoesOnAfterACutTail) {
   MemoryFileSystem files;
   Write(&files, 5, true, true);
   files.Crash();
-  const LogEnd end =
-      *ReadLog(&files, kFolder, true, [](uint64_t, absl::string_view) { return absl::OkStatus(); });
+  const LogEnd end = *ReadLog(&files, kFolder, LogRepair::kCut,
+                              [](uint64_t, absl::string_view) { return absl::OkStatus(); });
   {
     std::unique_ptr<TrainLog> log = *TrainLog::Open(OptionsOf(true), &files, end);
     EXPECT_EQ(log->Append(PayloadOf(6),
@@ -145,7 +146,7 @@ TEST(TrainLogTest, RelaxedIsDoneBeforeItIsSynced) {
   }
   EXPECT_TRUE(log->Flush().ok());
   files.Crash();
-  EXPECT_EQ(*ReadBack(&files, false), 1U);
+  EXPECT_EQ(*ReadBack(&files, LogRepair::kNone), 1U);
 }
 
 TEST(TrainLogTest, NamesTheFileAndTheByteOfADamagedMiddle) {

@@ -1,0 +1,142 @@
+#include "server/store/data_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace chainrule::server {
+namespace {
+
+constexpr absl::string_view kFormatName = "chainrule data ";
+constexpr int kFormatVersion = 1;
+
+std::string FormatText() { return absl::StrCat(kFormatName, kFormatVersion, "\n"); }
+
+// Whether the folder says that it is one; an error if it is not for this server.
+absl::StatusOr<bool> HasFormat(const std::string& path, FileSystem* files) {
+  const std::string file = path + "/FORMAT";
+  const absl::StatusOr<std::string> text = files->Read(file, 0, 64);
+  if (absl::IsNotFound(text.status())) return false;
+  if (!text.ok()) return text.status();
+  absl::string_view rest = absl::StripTrailingAsciiWhitespace(*text);
+  int version = 0;
+  if (!absl::ConsumePrefix(&rest, kFormatName) || !absl::SimpleAtoi(rest, &version) ||
+      version < 1) {
+    return absl::FailedPreconditionError(absl::StrCat(file, " is not that of a data folder"));
+  }
+  if (version > kFormatVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " was written by a newer server: its format is ", version,
+                     ", this server knows ", kFormatVersion));
+  }
+  return true;
+}
+
+// A folder without FORMAT is made into one only if nothing of ours is in it.
+absl::Status CheckUnused(const std::string& path, FileSystem* files) {
+  for (const char* name : {"/facts.sqlite", "/facts.sqlite-wal"}) {
+    if (!absl::IsNotFound(files->Size(path + name).status())) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(path, " holds data but no file FORMAT that says which"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MakeFolders(const DataFolder& folder, const std::string& path, FileSystem* files) {
+  for (const std::string& each : {folder.weights(), folder.log(), folder.spool()}) {
+    if (absl::Status status = files->MakeFolder(each); !status.ok()) return status;
+  }
+  return files->SyncFolder(path);
+}
+
+absl::Status EmptySpool(const std::string& spool, FileSystem* files) {
+  absl::StatusOr<std::vector<std::string>> names = files->List(spool);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    if (absl::Status status = files->Remove(absl::StrCat(spool, "/", name)); !status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+class DataFolder::Lock {
+ public:
+  explicit Lock(int descriptor) : descriptor_(descriptor) {}
+  ~Lock() { close(descriptor_); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  const int descriptor_;
+};
+
+DataFolder::DataFolder(std::string path, std::shared_ptr<Lock> lock)
+    : path_(std::move(path)), lock_(std::move(lock)) {}
+
+absl::StatusOr<std::shared_ptr<DataFolder::Lock>> DataFolder::Take(const std::string& path,
+                                                                   bool exclusive) {
+  const std::string file = path + "/LOCK";
+  const int flags = exclusive ? O_RDWR | O_CREAT : O_RDONLY;
+  const int descriptor = open(file.c_str(), flags | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    return absl::UnavailableError(
+        absl::StrCat("open ", file, ": ", std::generic_category().message(errno)));
+  }
+  auto lock = std::make_shared<Lock>(descriptor);
+  if (flock(descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) return lock;
+  if (errno == EWOULDBLOCK) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " is in use: another server has ", file, " locked"));
+  }
+  return absl::UnavailableError(
+      absl::StrCat("lock ", file, ": ", std::generic_category().message(errno)));
+}
+
+absl::StatusOr<DataFolder> DataFolder::Open(const std::string& path, FileSystem* files) {
+  absl::StatusOr<bool> has_format = HasFormat(path, files);
+  if (!has_format.ok()) return has_format.status();
+  const bool is_new = absl::IsNotFound(files->Size(path).status());
+  if (!*has_format) {
+    if (absl::Status status = CheckUnused(path, files); !status.ok()) return status;
+    if (absl::Status status = files->MakeFolder(path); !status.ok()) return status;
+  }
+  absl::StatusOr<std::shared_ptr<Lock>> lock = Take(path, /*exclusive=*/true);
+  if (!lock.ok()) return lock.status();
+  if (!*has_format) {
+    const std::string text = FormatText();
+    absl::Status status = WriteFileAtomically(*files, path + "/FORMAT", {text});
+    // The folder's own name, too, is to survive.
+    if (status.ok() && is_new) status = files->SyncFolder(FolderOf(path));
+    if (!status.ok()) return status;
+  }
+  DataFolder folder(path, *std::move(lock));
+  if (absl::Status status = MakeFolders(folder, path, files); !status.ok()) return status;
+  if (absl::Status status = EmptySpool(folder.spool(), files); !status.ok()) return status;
+  return folder;
+}
+
+absl::StatusOr<DataFolder> DataFolder::OpenForCheck(const std::string& path, FileSystem* files) {
+  const absl::StatusOr<bool> has_format = HasFormat(path, files);
+  if (!has_format.ok()) return has_format.status();
+  if (!*has_format) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " is no data folder: no file FORMAT"));
+  }
+  absl::StatusOr<std::shared_ptr<Lock>> lock = Take(path, /*exclusive=*/false);
+  if (!lock.ok()) return lock.status();
+  return DataFolder(path, *std::move(lock));
+}
+
+}  // namespace chainrule::server
