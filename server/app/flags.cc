@@ -117,6 +117,10 @@ void AddFlags(Options* options, FlagTable* table) {
               "clients must show a certificate of this authority, a PEM file");
   table->Text("token_file", &options->token_file,
               "calls must bring its first line as 'authorization: Bearer LINE'");
+  table->Group("What it keeps");
+  table->Text("data_dir", &options->data_dir, "the folder that holds the whole state");
+  table->Switch("check", &options->check,
+                "reads the whole data folder and says what is damaged: exit 0 sound, 1 damaged");
   table->Group("How it runs");
   table->Number("threads", &options->threads, "cores for arithmetic; 0: all");
   table->Bytes("grpc_memory", &options->grpc_memory, "for gRPC's own buffers, in all");

@@ -1,12 +1,16 @@
 // chainrule-server: flags → options → Server::Start → signal → drain.
+#include <cinttypes>
 #include <cstdio>
+#include <string>
 
 #include "server/app/flags.h"
 #include "server/app/server.h"
 #include "server/app/signals.h"
+#include "server/store/check_folder.h"
 
 namespace {
 
+constexpr int kDamaged = 1;
 constexpr int kBadUsage = 2;
 
 // One line, whatever was wrong.
@@ -27,6 +31,19 @@ int Serve(const chainrule::server::Options& options) {
   return 0;
 }
 
+// One line for each finding, and one for all.
+int Check(const std::string& folder) {
+  const absl::StatusOr<chainrule::server::FolderReport> report =
+      chainrule::server::CheckFolder(folder, &chainrule::server::PosixFileSystem());
+  if (!report.ok()) return Refuse(report.status());
+  for (const std::string& finding : report->findings) std::printf("%s\n", finding.c_str());
+  std::printf("%s: %s; models %" PRId64 ", files of weights %" PRId64 " (%" PRId64
+              " bytes), log records %" PRId64 "\n",
+              folder.c_str(), report->sound() ? "sound" : "DAMAGED", report->models, report->files,
+              report->bytes, report->log_records);
+  return report->sound() ? 0 : kDamaged;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -38,5 +55,5 @@ int main(int argc, char** argv) {
     std::fputs(command->text->c_str(), stdout);
     return 0;
   }
-  return Serve(command->options);
+  return command->options.check ? Check(command->options.data_dir) : Serve(command->options);
 }

@@ -22,6 +22,10 @@ struct Options {
   std::string listen = "127.0.0.1:50051";
   // HOST:PORT for /metrics and /healthz, in plain HTTP; or "none".
   std::string http_listen = "127.0.0.1:9464";
+  // The folder that holds the whole state. A server has it for itself.
+  std::string data_dir = "./chainrule-data";
+  // Serves nothing: says whether the data folder is sound, and ends.
+  bool check = false;
   // Listens beyond loopback without TLS. Anyone who reaches the port may then read,
   // train and delete models; put it behind something that knows its callers.
   bool insecure_remote = false;

@@ -53,10 +53,13 @@ absl::Status CheckUnused(const std::string& path, FileSystem* files) {
 }
 
 absl::Status MakeFolders(const DataFolder& folder, const std::string& path, FileSystem* files) {
+  bool made = false;
   for (const std::string& each : {folder.weights(), folder.log(), folder.spool()}) {
+    if (files->List(each).ok()) continue;
     if (absl::Status status = files->MakeFolder(each); !status.ok()) return status;
+    made = true;
   }
-  return files->SyncFolder(path);
+  return made ? files->SyncFolder(path) : absl::OkStatus();
 }
 
 absl::Status EmptySpool(const std::string& spool, FileSystem* files) {

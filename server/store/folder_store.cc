@@ -145,11 +145,7 @@ absl::StatusOr<std::unique_ptr<Log>> FolderStore::OpenLog(const LogVisitor& visi
   absl::StatusOr<std::unique_ptr<TrainLog>> log =
       TrainLog::Open(options, files_, *end, std::max(*used, acknowledged), acknowledged_);
   if (!log.ok()) return log.status();
-  // Segments before the first record are of no use.
-  uint64_t first = end->last_sequence + 1;
-  for (const LogSegment& segment : end->segments) first = std::min(first, segment.first_sequence);
-  if (absl::Status status = (*log)->RemoveBefore(first); !status.ok()) return status;
-  return log;
+  return *std::move(log);
 }
 
 // Records that were done, but not synced, did not survive a failure of the disk.

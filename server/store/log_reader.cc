@@ -69,7 +69,12 @@ class Reader {
     if (absl::Status status = ReadRecords(path, *bytes, header.size(), last); !status.ok()) {
       return status;
     }
-    if (!last || repair_ != LogRepair::kRewrite) return absl::OkStatus();
+    if (!last || repair_ == LogRepair::kNone) return absl::OkStatus();
+    if (end_.segments.back().bytes == static_cast<int64_t>(header.size())) {
+      end_.segments.pop_back();
+      return files_->Remove(path);
+    }
+    if (repair_ != LogRepair::kRewrite) return absl::OkStatus();
     const auto sound = static_cast<size_t>(end_.segments.back().bytes);
     return WriteFileAtomically(*files_, path, {absl::string_view(*bytes).substr(0, sound)});
   }

@@ -26,7 +26,8 @@ struct LogSegment {
 
 enum class LogRepair : uint8_t {
   kNone,     // changes nothing; a torn tail is passed over
-  kCut,      // a torn tail is cut off in the file, too
+  kCut,      // a torn tail is cut off in the file, too, and a last segment without records
+             // is removed
   kRewrite,  // and the last segment is written anew and synced, whatever it held: after a
              // sync that failed, or none, what can be read need not be on the disk
 };

@@ -24,9 +24,10 @@ class MemoryFileSystem::Handle : public WritableFile {
 
   absl::Status Sync() override {
     MutexLock lock(&files_->mutex_);
-    if (absl::Status status = files_->Operate(); !status.ok()) return status;
-    file_->synced = file_->bytes.size();
-    return absl::OkStatus();
+    const absl::Status status = files_->Operate();
+    if (!status.ok()) file_->sync_failed = true;
+    if (!file_->sync_failed) file_->synced = file_->bytes.size();
+    return status;
   }
 
  private:
@@ -52,6 +53,19 @@ void MemoryFileSystem::Crash(int64_t torn_bytes) {
     const size_t kept = file->synced + static_cast<size_t>(torn_bytes);
     file->bytes.resize(std::min(file->bytes.size(), kept));
     file->synced = file->bytes.size();
+    file->sync_failed = false;
+  }
+  fail_from_ = 0;
+}
+
+void MemoryFileSystem::CrashWithHole() {
+  MutexLock lock(&mutex_);
+  files_ = synced_files_;
+  for (auto& [path, file] : files_) {
+    const size_t lost = (file->bytes.size() - file->synced) / 2;
+    std::fill_n(file->bytes.begin() + static_cast<std::ptrdiff_t>(file->synced), lost, '\0');
+    file->synced = file->bytes.size();
+    file->sync_failed = false;
   }
   fail_from_ = 0;
 }
@@ -92,7 +106,7 @@ absl::Status MemoryFileSystem::Truncate(const std::string& path, int64_t size) {
   absl::StatusOr<std::shared_ptr<File>> file = Find(path);
   if (!file.ok()) return file.status();
   (*file)->bytes.resize(static_cast<size_t>(size));
-  (*file)->synced = (*file)->bytes.size();
+  if (!(*file)->sync_failed) (*file)->synced = (*file)->bytes.size();
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 // MemoryFileSystem: a FileSystem that fails when told to, and whose Crash drops what was
 // not synced: appended bytes beyond a file's last Sync, and names beyond a folder's last
-// SyncFolder.
+// SyncFolder. A Sync that failed is final: later ones of that file say OK and do nothing,
+// while reading still shows the bytes, as a kernel's page cache does.
 // Thread-safe.
 #ifndef CHAINRULE_TESTS_SUPPORT_MEMORY_FILE_SYSTEM_H_
 #define CHAINRULE_TESTS_SUPPORT_MEMORY_FILE_SYSTEM_H_
@@ -26,6 +27,9 @@ class MemoryFileSystem : public FileSystem {
   int64_t operations() const;
   // What a power loss leaves. `torn_bytes` of each file's unsynced part stay.
   void Crash(int64_t torn_bytes = 0);
+  // A power loss that leaves the second half of each file's unsynced part, and zeros for
+  // the first: pages reach a disk in any order.
+  void CrashWithHole();
   // Turns one byte over.
   void Damage(const std::string& path, int64_t offset);
 
@@ -44,6 +48,7 @@ class MemoryFileSystem : public FileSystem {
   struct File {
     std::string bytes;
     size_t synced = 0;
+    bool sync_failed = false;
   };
   class Handle;
   using Files = std::map<std::string, std::shared_ptr<File>>;

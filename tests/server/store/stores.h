@@ -75,6 +75,13 @@ inline void ExpectSameState(const engine::ModelState& a, const engine::ModelStat
   EXPECT_EQ(a.optimizer_steps, b.optimizer_steps);
 }
 
+inline ModelFacts NamedModel(const std::string& uid, const std::string& id) {
+  ModelFacts facts;
+  facts.uid = uid;
+  facts.id = id;
+  return facts;
+}
+
 // A place where a store's data outlive the store.
 class StoreKind {
  public:

@@ -112,6 +112,54 @@ TEST(TrainLogTest, WhatWasAcknowledgedUnderSyncSurvivesACrashAtAnyOperation) {
   }
 }
 
+TEST(TrainLogTest, AHoleInWhatWasNotSyncedIsATornTail) {
+  MemoryFileSystem files;
+  std::unique_ptr<TrainLog> log = *TrainLog::Open(OptionsOf(false), &files, {});
+  for (uint64_t i = 1; i <= 2; ++i) log->Append(PayloadOf(i), [](absl::Status, uint64_t) {});
+  ASSERT_TRUE(log->Flush().ok());
+  files.FailFrom(files.operations() + 2);  // their writing goes well, their sync does not
+  for (uint64_t i = 3; i <= 4; ++i) log->Append(PayloadOf(i), [](absl::Status, uint64_t) {});
+  log->Flush().IgnoreError();
+  log.reset();
+  files.CrashWithHole();
+  EXPECT_EQ(*ReadBack(&files, LogRepair::kRewrite), 2U);
+}
+
+TEST(TrainLogTest, WhatWasReadAfterAFailedSyncIsOnTheDiskOnceRewritten) {
+  MemoryFileSystem whole;
+  Write(&whole, 12, true, true);
+  for (int64_t operation = 1; operation <= whole.operations(); ++operation) {
+    MemoryFileSystem files;
+    files.FailFrom(operation);
+    const uint64_t acknowledged = Write(&files, 12, true, true);
+    files.FailFrom(0);
+    const absl::StatusOr<uint64_t> visited = ReadBack(&files, LogRepair::kRewrite);
+    ASSERT_TRUE(visited.ok()) << visited.status() << " after operation " << operation;
+    EXPECT_GE(*visited, acknowledged);
+    files.Crash();
+    const absl::StatusOr<uint64_t> last = ReadBack(&files);
+    ASSERT_TRUE(last.ok()) << last.status() << " after operation " << operation;
+    EXPECT_EQ(*last, *visited) << "after operation " << operation;
+  }
+}
+
+TEST(TrainLogTest, SequencesGoOnAfterThoseThatAreUsed) {
+  MemoryFileSystem files;
+  Write(&files, 2, true, true);
+  const auto ignore = [](uint64_t, absl::string_view) { return absl::OkStatus(); };
+  const LogEnd end = *ReadLog(&files, kFolder, LogRepair::kCut, ignore);
+  {
+    std::unique_ptr<TrainLog> log = *TrainLog::Open(OptionsOf(true), &files, end, 7);
+    EXPECT_EQ(log->Append("eight", [](absl::Status, uint64_t) {}), 8U);
+  }
+  std::vector<uint64_t> sequences;
+  ASSERT_TRUE(ReadLog(&files, kFolder, LogRepair::kNone, [&](uint64_t sequence, absl::string_view) {
+                sequences.push_back(sequence);
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_THAT(sequences, testing::ElementsAre(1, 2, 8));
+}
+
 TEST(TrainLogTest, GoesOnAfterACutTail) {
   MemoryFileSystem files;
   Write(&files, 5, true, true);

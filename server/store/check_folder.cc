@@ -1,0 +1,136 @@
+#include "server/store/check_folder.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/store/data_folder.h"
+#include "server/store/errors.h"
+#include "server/store/facts.h"
+#include "server/store/log_reader.h"
+#include "server/store/weights_file.h"
+
+namespace chainrule::server {
+namespace {
+
+// A folder of our own that goes with its owner.
+class TemporaryFolder {
+ public:
+  static absl::StatusOr<std::unique_ptr<TemporaryFolder>> Make() {
+    std::error_code error;
+    std::string path = std::filesystem::temp_directory_path(error) / "chainrule-check-XXXXXX";
+    if (error || mkdtemp(path.data()) == nullptr) {
+      return absl::UnavailableError(absl::StrCat("no temporary folder: ", path));
+    }
+    return std::make_unique<TemporaryFolder>(std::move(path));
+  }
+  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {}
+  ~TemporaryFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
+};
+
+class Checker {
+ public:
+  Checker(const DataFolder& folder, FileSystem* files) : folder_(folder), files_(files) {}
+
+  absl::StatusOr<FolderReport> Check() {
+    absl::Status status = CheckFacts();
+    if (status.ok()) status = CheckLog();
+    if (!status.ok()) return status;
+    return std::move(report_);
+  }
+
+ private:
+  // DATA_LOSS is what is looked for; other errors end the check.
+  absl::Status Find(const absl::Status& status) {
+    if (!absl::IsDataLoss(status)) return status;
+    report_.findings.emplace_back(status.message());
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckFacts() {
+    if (absl::IsNotFound(files_->Size(folder_.facts()).status())) {
+      report_.findings.push_back(folder_.facts() + ": is gone");
+      return absl::OkStatus();
+    }
+    absl::StatusOr<std::unique_ptr<TemporaryFolder>> copy = TemporaryFolder::Make();
+    if (!copy.ok()) return copy.status();
+    const std::string path = (*copy)->path() + "/facts.sqlite";
+    for (const char* suffix : {"", "-wal"}) {
+      std::error_code error;
+      std::filesystem::copy_file(folder_.facts() + suffix, path + suffix, error);
+      if (error && error != std::errc::no_such_file_or_directory) {
+        return StorageFailed(absl::StrCat("copy ", folder_.facts(), suffix, ": ", error.message()));
+      }
+    }
+    return Find(CheckCopy(path));
+  }
+
+  absl::Status CheckCopy(const std::string& path) {
+    absl::StatusOr<std::unique_ptr<Facts>> facts = Facts::Open(path);
+    if (!facts.ok()) return facts.status();
+    const absl::StatusOr<std::vector<std::string>> findings = (*facts)->CheckIntegrity();
+    if (!findings.ok()) return findings.status();
+    for (const std::string& finding : *findings) {
+      report_.findings.push_back(absl::StrCat(folder_.facts(), ": ", finding));
+    }
+    absl::StatusOr<std::vector<StoredModel>> models = (*facts)->Models();
+    if (!models.ok()) return models.status();
+    report_.models = static_cast<int64_t>(models->size());
+    for (const StoredModel& model : *models) {
+      if (absl::Status status = CheckModel(model); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckModel(const StoredModel& model) {
+    const std::string name = absl::StrCat("models/", model.facts.id);
+    absl::Status status = CheckFile(name, model.checkpoint.weights);
+    for (const StoredVersion& version : model.versions) {
+      if (status.ok()) status = CheckFile(absl::StrCat(name, "@", version.number), version.weights);
+    }
+    return status;
+  }
+
+  absl::Status CheckFile(const std::string& of, const WeightsFile& file) {
+    ++report_.files;
+    report_.bytes += file.bytes;
+    const absl::Status status = CheckWeights(files_, folder_.weights(), file);
+    if (!absl::IsDataLoss(status)) return status;
+    report_.findings.push_back(absl::StrCat(of, ": ", status.message()));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckLog() {
+    const auto count = [this](uint64_t, absl::string_view) {
+      ++report_.log_records;
+      return absl::OkStatus();
+    };
+    return Find(ReadLog(files_, folder_.log(), LogRepair::kNone, count).status());
+  }
+
+  const DataFolder& folder_;
+  FileSystem* const files_;
+  FolderReport report_;
+};
+
+}  // namespace
+
+absl::StatusOr<FolderReport> CheckFolder(const std::string& path, FileSystem* files) {
+  const absl::StatusOr<DataFolder> folder = DataFolder::OpenForCheck(path, files);
+  if (!folder.ok()) return folder.status();
+  return Checker(*folder, files).Check();
+}
+
+}  // namespace chainrule::server

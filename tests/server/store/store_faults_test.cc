@@ -1,0 +1,185 @@
+// A disk that fails at each operation of a checkpoint, or of the log, and then loses what
+// was not synced: what is found afterwards was acknowledged, or is later.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/server/store/stores.h"
+#include "tests/support/memory_file_system.h"
+
+namespace chainrule::server {
+namespace {
+
+// One life of the only model: checkpoints one after another, each with what the log holds
+// by then, and the log emptied behind it.
+class Life {
+ public:
+  explicit Life(Store* store) : store_(store) {}
+
+  // Both say whether all went well.
+  bool Begin() {
+    absl::StatusOr<std::unique_ptr<Log>> log =
+        store_->OpenLog([&](uint64_t sequence, absl::string_view payload) {
+          EXPECT_EQ(payload, absl::StrCat("record ", sequence));
+          EXPECT_TRUE(last_visited_ == 0 || sequence == last_visited_ + 1);
+          last_visited_ = sequence;
+          return absl::OkStatus();
+        });
+    if (!log.ok()) return false;
+    log_ = *std::move(log);
+    return true;
+  }
+
+  bool Append() {
+    const uint64_t sequence = std::max(last_, last_visited_) + 1;
+    log_->Append(absl::StrCat("record ", sequence), [](absl::Status, uint64_t) {});
+    if (!log_->Flush().ok()) return false;
+    last_ = sequence;
+    return true;
+  }
+
+  // A checkpoint whose numbers tell the sequence that it covers.
+  bool PutCheckpoint() {
+    const std::optional<WeightsFile> old = file_;
+    const absl::StatusOr<WeightsFile> file = store_->WriteWeights(
+        "uid", "checkpoint", network_, TestCheckpoint(network_, static_cast<float>(last_)));
+    if (!file.ok()) return false;
+    StoreChange change;
+    if (!old.has_value()) change.put_model = NamedModel("uid", "iris");
+    change.put_checkpoint = {"uid", {static_cast<int64_t>(last_), last_, *file}};
+    if (!store_->Apply(change).ok()) return false;
+    file_ = *file;
+    covered_ = last_;
+    if (old.has_value()) store_->RemoveWeights(*old);
+    const absl::StatusOr<uint64_t> first = log_->Rotate();
+    return first.ok() && log_->RemoveBefore(last_ + 1).ok();
+  }
+
+  // The whole life; stops at the first thing that fails.
+  void Live() {
+    if (!Begin() || !PutCheckpoint()) return;
+    for (int round = 0; round < 2; ++round) {
+      if (!Append() || !Append() || !PutCheckpoint() || !Append()) return;
+    }
+  }
+
+  uint64_t acknowledged() const { return last_; }
+  uint64_t covered() const { return covered_; }
+  uint64_t last_visited() const { return last_visited_; }
+  void End() { log_.reset(); }
+
+ private:
+  Store* const store_;
+  const engine::Network network_ = TestNetwork();
+  std::unique_ptr<Log> log_;
+  std::optional<WeightsFile> file_;
+  uint64_t last_ = 0;  // acknowledged
+  uint64_t covered_ = 0;
+  uint64_t last_visited_ = 0;
+};
+
+// What is found is what `life` was told, or later.
+void ExpectRecovers(FolderKind* kind, const Life& life, const std::string& where) {
+  const absl::StatusOr<FolderStore*> store = kind->TryOpen();
+  ASSERT_TRUE(store.ok()) << store.status() << where;
+  Life next(*store);
+  ASSERT_TRUE(next.Begin()) << where;
+  const std::vector<StoredModel> models = *(*store)->Models();
+  const engine::Network network = TestNetwork();
+  uint64_t covered = 0;
+  if (!models.empty()) {
+    covered = models[0].checkpoint.sequence;
+    const absl::StatusOr<Checkpoint> read =
+        (*store)->ReadWeights(models[0].checkpoint.weights, network);
+    ASSERT_TRUE(read.ok()) << read.status() << where;
+    ExpectSameState(read->state, TestState(network, static_cast<float>(covered)));
+  }
+  EXPECT_GE(covered, life.covered()) << where;
+  EXPECT_GE(std::max(covered, next.last_visited()), life.acknowledged()) << where;
+  next.End();
+}
+
+void UseMemory(FolderKind* kind) {
+  if (!std::filesystem::exists("/dev/shm")) return;
+  std::filesystem::remove_all(kind->options().folder);
+  kind->options().folder = absl::StrCat("/dev/shm/chainrule-store-faults-", getpid());
+  std::filesystem::remove_all(kind->options().folder);
+  std::filesystem::create_directories(kind->options().folder);
+}
+
+TEST(StoreFaultsTest, AFailureAtAnyOperationRecoversToWhatWasAcknowledgedOrLater) {
+  int64_t operations = 0;
+  for (int64_t operation = 0; operation <= operations; ++operation) {
+    for (const bool hole : {false, true}) {
+      MemoryFileSystem files;
+      FolderKind kind(&files);
+      UseMemory(&kind);
+      const absl::StatusCode code =
+          hole ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable;
+      absl::StatusOr<FolderStore*> store = kind.TryOpen();
+      ASSERT_TRUE(store.ok()) << store.status();
+      const int64_t before = files.operations();
+      if (operation > 0) files.FailFrom(before + operation, code);
+      Life life(*store);
+      life.Live();
+      if (operation == 0) operations = files.operations() - before;
+      life.End();
+      kind.End();
+      hole ? files.CrashWithHole() : files.Crash(7);
+      ExpectRecovers(&kind, life, absl::StrCat(" after operation ", operation));
+    }
+  }
+  EXPECT_GT(operations, 30);
+}
+
+TEST(StoreFaultsTest, WhenTheDiskIsBackTheLogGoesOnInTheSameLife) {
+  for (int64_t operation = 1; operation <= 12; ++operation) {
+    MemoryFileSystem files;
+    FolderKind kind(&files);
+    UseMemory(&kind);
+    FolderStore* const store = *kind.TryOpen();
+    Life first(store);
+    ASSERT_TRUE(first.Begin() && first.Append());
+    files.FailFrom(files.operations() + operation);
+    while (first.Append()) continue;
+    first.End();
+    Life refused(store);
+    EXPECT_FALSE(refused.Begin());
+    files.FailFrom(0);
+    Life second(store);
+    ASSERT_TRUE(second.Begin());
+    EXPECT_GE(second.last_visited(), first.acknowledged());
+    const uint64_t visited = second.last_visited();
+    second.End();
+    kind.End();
+    files.Crash();
+    Life third(*kind.TryOpen());
+    ASSERT_TRUE(third.Begin());
+    EXPECT_EQ(third.last_visited(), visited) << "after operation " << operation;
+    third.End();
+  }
+}
+
+TEST(StoreFaultsTest, AFolderThatIsHalfMadeIsMadeWhole) {
+  int64_t operations = 0;
+  for (int64_t operation = 0; operation <= operations; ++operation) {
+    MemoryFileSystem files;
+    FolderKind kind(&files);
+    UseMemory(&kind);
+    files.FailFrom(operation);
+    EXPECT_EQ(kind.TryOpen().ok(), operation == 0);
+    if (operation == 0) operations = files.operations();
+    files.Crash();
+    EXPECT_TRUE(kind.TryOpen().ok()) << operation;
+  }
+  EXPECT_GT(operations, 4);
+}
+
+}  // namespace
+}  // namespace chainrule::server
