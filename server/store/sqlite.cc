@@ -1,6 +1,8 @@
 #include "server/store/sqlite.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "absl/strings/str_cat.h"
 #include "engine/core/check.h"
@@ -82,6 +84,9 @@ std::string SqliteStatement::Text(int column) const {
 void Sqlite::Close::operator()(sqlite3* database) const { sqlite3_close(database); }
 
 absl::StatusOr<Sqlite> Sqlite::Open(const std::string& path) {
+  // SQLite would let others read it; its other files take over this one's mode.
+  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor >= 0) close(descriptor);
   sqlite3* database = nullptr;
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int code = sqlite3_open_v2(path.c_str(), &database, kFlags, nullptr);
