@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fuzz.sh DIR SECONDS: runs every fuzzer in DIR for that long. The seeds are in
-# tests/fuzz/corpus/NAME; what a run finds interesting stays in DIR/NAME.corpus.
+# fuzz.sh DIR SECONDS: runs every fuzzer in DIR for that long. Its seeds, and what a run
+# finds interesting, are in DIR/NAME.corpus.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 dir=$1
@@ -14,10 +14,8 @@ fuzzers=("$dir"/*_fuzz)
 }
 for fuzzer in "${fuzzers[@]}"; do
   name=$(basename "$fuzzer")
-  seeds=()
-  [[ ! -d tests/fuzz/corpus/$name ]] || seeds=("tests/fuzz/corpus/$name")
   mkdir -p "$fuzzer.corpus"
   echo "fuzz: $name, $seconds s"
   "$fuzzer" -max_total_time="$seconds" -print_final_stats=1 -timeout=10 -artifact_prefix="$dir/" \
-    "$fuzzer.corpus" "${seeds[@]}"
+    "$fuzzer.corpus"
 done

@@ -1,0 +1,61 @@
+// A log segment that was damaged in any way: what is read back is a beginning of what was
+// written, or the reading fails.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/core/check.h"
+#include "server/store/log_format.h"
+#include "server/store/log_reader.h"
+#include "tests/fuzz/fuzzer.h"
+#include "tests/support/memory_file_system.h"
+
+namespace chainrule::fuzz {
+namespace {
+
+constexpr int kRecords = 5;
+constexpr char kFolder[] = "log";
+
+std::string PayloadOf(uint64_t sequence) {
+  return absl::StrCat("record ", sequence, std::string(sequence * 7, 'x'));
+}
+
+// Makes a file system that holds one segment of these bytes.
+std::unique_ptr<server::MemoryFileSystem> FolderWith(absl::string_view segment) {
+  auto files = std::make_unique<server::MemoryFileSystem>();
+  CHAINRULE_CHECK(files->MakeFolder(kFolder).ok());
+  auto file = files->Create(absl::StrCat(kFolder, "/", server::SegmentName(1)));
+  CHAINRULE_CHECK(file.ok());
+  CHAINRULE_CHECK((*file)->Append(segment).ok() && (*file)->Sync().ok());
+  CHAINRULE_CHECK(files->SyncFolder(kFolder).ok());
+  return files;
+}
+
+}  // namespace
+
+std::vector<std::string> Seeds() {
+  std::string segment;
+  server::AppendRecord(0, server::kLogFormat, &segment);
+  for (uint64_t sequence = 1; sequence <= kRecords; ++sequence) {
+    server::AppendRecord(sequence, PayloadOf(sequence), &segment);
+  }
+  return {segment};
+}
+
+void TestOneInput(absl::string_view bytes) {
+  const auto files = FolderWith(bytes);
+  for (const bool repair : {false, true}) {
+    uint64_t last = 0;
+    const auto end = server::ReadLog(files.get(), kFolder, repair,
+                                     [&](uint64_t sequence, absl::string_view /*payload*/) {
+                                       CHAINRULE_CHECK(sequence == last + 1);
+                                       last = sequence;
+                                       return absl::OkStatus();
+                                     });
+    if (end.ok()) CHAINRULE_CHECK(end->last_sequence == last);
+  }
+}
+
+}  // namespace chainrule::fuzz
