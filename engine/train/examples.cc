@@ -16,6 +16,7 @@ constexpr int64_t kLineBytes = 64;
 constexpr int64_t kPrefetchBytes = 4'096;
 
 // visitor(T()) with the C++ type of an element.
+// NOLINTBEGIN(bugprone-branch-clone): each branch is of another type.
 template <typename Visitor>
 auto VisitType(ElementType type, Visitor visitor) {
   switch (type) {
@@ -42,6 +43,7 @@ auto VisitType(ElementType type, Visitor visitor) {
   }
   CHAINRULE_CHECK(false);
 }
+// NOLINTEND(bugprone-branch-clone)
 
 // One row of T, at any alignment, as float32.
 template <typename T>
