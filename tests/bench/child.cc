@@ -63,9 +63,16 @@ Child::Child(const std::vector<std::string>& command) {
 }
 
 Child::~Child() {
-  kill(pid_, SIGTERM);
+  if (pid_ != 0) End(SIGTERM);
+}
+
+void Child::Kill() { End(SIGKILL); }
+
+void Child::End(int signal) {
+  kill(pid_, signal);
   close(input_);
   waitpid(pid_, nullptr, 0);
+  pid_ = 0;
 }
 
 int64_t Child::resident_bytes() const {

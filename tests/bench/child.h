@@ -20,10 +20,15 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
+  // Ends it as a power switch would: SIGKILL.
+  void Kill();
+
   const std::string& address() const { return address_; }  // HOST:PORT
   int64_t resident_bytes() const;
 
  private:
+  void End(int signal);
+
   pid_t pid_ = 0;
   int input_ = -1;  // held open: the echo server serves as long as it is
   std::string address_;

@@ -2,17 +2,12 @@
 // same load generator in the same run.  Client and servers share the machine's cores.
 // Prints a table; judges nothing.
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "chainrule/v1/model_service.grpc.pb.h"
-#include "chainrule/v1/prediction_service.grpc.pb.h"
-#include "client/lib/load.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
+#include "tests/bench/calls.h"
 #include "tests/bench/child.h"
 #include "tests/bench/pairs.h"
 
@@ -20,57 +15,6 @@ namespace chainrule::bench {
 namespace {
 
 constexpr char kPredict[] = "/chainrule.v1.PredictionService/Predict";
-
-std::shared_ptr<grpc::Channel> Connect(const Child& child) {
-  return grpc::CreateChannel(child.address(), grpc::InsecureChannelCredentials());
-}
-
-// Creates models/{id} with these widths: RELU, and a softmax or one sigmoid unit.
-void CreateModel(const std::shared_ptr<grpc::Channel>& channel, const std::string& id,
-                 const std::vector<int64_t>& widths) {
-  v1::CreateModelRequest request;
-  request.set_model_id(id);
-  v1::ModelSpec* spec = request.mutable_model()->mutable_spec();
-  spec->set_input_width(widths[0]);
-  for (size_t i = 1; i < widths.size(); ++i) {
-    v1::LayerSpec* layer = spec->add_layers();
-    layer->set_units(widths[i]);
-    layer->set_activation(v1::ACTIVATION_RELU);
-  }
-  const bool binary = widths.back() == 1;
-  spec->mutable_layers()->rbegin()->set_activation(binary ? v1::ACTIVATION_SIGMOID
-                                                          : v1::ACTIVATION_SOFTMAX);
-  spec->set_loss(binary ? v1::LOSS_BINARY_CROSS_ENTROPY : v1::LOSS_CATEGORICAL_CROSS_ENTROPY);
-  grpc::ClientContext context;
-  v1::Model model;
-  const grpc::Status status =
-      v1::ModelService::NewStub(channel)->CreateModel(&context, request, &model);
-  if (!status.ok()) {
-    std::fprintf(stderr, "CreateModel: %s\n", status.error_message().c_str());
-    std::exit(1);
-  }
-}
-
-std::string PredictBytes(const std::string& id, int64_t rows, int64_t columns) {
-  v1::PredictRequest request;
-  request.set_model("models/" + id);
-  request.mutable_inputs()->add_shape(rows);
-  request.mutable_inputs()->add_shape(columns);
-  for (int64_t i = 0; i < rows * columns; ++i) {
-    request.mutable_inputs()->add_values(static_cast<float>(i % 13) * 0.07F);
-  }
-  return request.SerializeAsString();
-}
-
-client::LoadResult Drive(const std::shared_ptr<grpc::Channel>& channel, client::Load load) {
-  absl::StatusOr<client::LoadResult> result = client::RunLoad(channel, load);
-  if (!result.ok() || result->errors > 0 || result->calls == 0) {
-    std::fprintf(stderr, "%s: %s\n", load.method.c_str(),
-                 result.ok() ? result->first_error.c_str() : result.status().ToString().c_str());
-    std::exit(1);
-  }
-  return *std::move(result);
-}
 
 // One row of the table: a method and a request against the echo of the same sizes.
 struct Work {
