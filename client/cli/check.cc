@@ -41,7 +41,7 @@ void PrintAnswer(const v1::CheckGradientsResponse& answer, std::ostream& out) {
 }
 
 absl::Status Run(const Options& options, Session& session) {
-  absl::StatusOr<Question> question = Prepare(options.model, options.data, session);
+  absl::StatusOr<OneMessage> question = Prepare(options.model, options.data, session);
   if (!question.ok()) return question.status();
   v1::CheckGradientsRequest request;
   request.set_model(ModelName(options.model));

@@ -39,6 +39,7 @@ void PrintMetrics(const v1::EvaluateResponse& answer, std::ostream& out) {
   if (metrics.has_recall()) print("recall", metrics.recall());
   if (metrics.has_f1()) print("F1", metrics.f1());
   if (metrics.has_roc_auc()) print("ROC AUC", metrics.roc_auc());
+  if (metrics.roc_auc_binned()) out << "           (counted in bins of the output)\n";
   if (metrics.has_mean_absolute_error()) print("MAE", metrics.mean_absolute_error());
   if (metrics.has_root_mean_squared_error()) print("RMSE", metrics.root_mean_squared_error());
   if (metrics.has_r_squared()) print("R2", metrics.r_squared());
@@ -62,13 +63,13 @@ void PrintConfusion(const v1::ConfusionMatrix& matrix, std::ostream& out) {
 }
 
 absl::Status Run(const Options& options, Session& session) {
-  absl::StatusOr<Question> question = Prepare(options.model, options.data, session);
+  absl::StatusOr<Question> question = Open(options.model, options.data, session);
   if (!question.ok()) return question.status();
   v1::EvaluateRequest request;
   request.set_model(ModelName(options.model));
-  *request.mutable_examples() = std::move(question->examples);
   if (options.threshold) request.set_threshold(*options.threshold);
-  const absl::StatusOr<v1::EvaluateResponse> answer = (*session.client())->Evaluate(request);
+  const absl::StatusOr<v1::EvaluateResponse> answer =
+      (*session.client())->Evaluate(std::move(request), question->rows.get());
   if (!answer.ok()) return answer.status();
   if (session.json()) return session.PrintJson(*answer);
   PrintMetrics(*answer, session.out());

@@ -38,10 +38,9 @@ void AddFlags(CLI::App* command, Options* options) {
                     "Also the norm of each example's own gradient");
 }
 
-v1::GetGradientsRequest MakeRequest(const Options& options, v1::Examples examples) {
+v1::GetGradientsRequest MakeRequest(const Options& options) {
   v1::GetGradientsRequest request;
   request.set_model(ModelName(options.model));
-  *request.mutable_examples() = std::move(examples);
   for (const std::string& wrt : options.wrt) {
     const int target = EnumValue(v1::GradientTarget_descriptor(), wrt);
     request.add_wrt(static_cast<v1::GradientTarget>(target));
@@ -121,10 +120,10 @@ void PrintAnswer(const v1::ModelSpec& spec, const v1::GetGradientsResponse& answ
 }
 
 absl::Status Run(const Options& options, Session& session) {
-  absl::StatusOr<Question> question = Prepare(options.model, options.data, session);
+  absl::StatusOr<Question> question = Open(options.model, options.data, session);
   if (!question.ok()) return question.status();
   const absl::StatusOr<v1::GetGradientsResponse> answer =
-      (*session.client())->GetGradients(MakeRequest(options, std::move(question->examples)));
+      (*session.client())->GetGradients(MakeRequest(options), question->rows.get());
   if (!answer.ok()) return answer.status();
   if (session.json()) return session.PrintJson(*answer);
   PrintAnswer(question->model.spec(), *answer, session.out());

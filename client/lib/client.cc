@@ -7,8 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "client/data/input_file.h"
 #include "client/lib/errors.h"
-#include "client/lib/examples.h"
-#include "client/lib/fit_call.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 
@@ -200,21 +198,6 @@ absl::StatusOr<grpc::health::v1::HealthCheckResponse> Client::CheckHealth(
       Call(health_, &grpc::health::v1::Health::Stub::Check, request, &response);
   if (!status.ok()) return status;
   return response;
-}
-
-absl::StatusOr<v1::TrainResponse> Client::Fit(const v1::FitHeader& header, RowSource* training,
-                                              RowSource* validation, const FitListener& listener) {
-  const absl::StatusOr<v1::GetServerInfoResponse> info = GetServerInfo();
-  if (!info.ok()) return info.status();
-  grpc::ClientContext context;
-  Prepare(&context);
-  FitCall call(&training_, &context, listener);
-  const absl::Status sent = call.SendAll(header, training, validation, info->limits());
-  if (!sent.ok()) context.TryCancel();
-  const grpc::Status status = call.Finish();
-  if (!sent.ok()) return sent;
-  if (!status.ok()) return FromGrpc(status, IsConnected());
-  return call.result();
 }
 
 }  // namespace chainrule::client

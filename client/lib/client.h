@@ -30,7 +30,7 @@ struct Target {
   std::string tls_ca;
   std::string tls_cert;
   std::string tls_key;
-  // Of one call. A Fit may take longer.
+  // Of one call. Fit, and what is streamed, may take longer.
   absl::Duration timeout = absl::InfiniteDuration();
 };
 
@@ -59,6 +59,14 @@ class Client {
   // Of the server (""), a service, or a model (`chainrule.v1/models/{model}`).
   absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth(absl::string_view service);
 
+  // The same with the rows of `rows` in place of the request's own: in one message where the
+  // server takes them in one, else as a stream. INVALID_ARGUMENT: there are none; or more
+  // than one message takes, and the request wants what streams do not answer (example
+  // norms, activations).
+  absl::StatusOr<v1::EvaluateResponse> Evaluate(v1::EvaluateRequest request, RowSource* rows);
+  absl::StatusOr<v1::GetGradientsResponse> GetGradients(v1::GetGradientsRequest request,
+                                                        RowSource* rows);
+
   // Trains on the rows of `training`, in messages of about 1 MiB, and never larger than
   // the server takes. `validation` may be null. `listener` hears every answer but the
   // last, on another thread, before Fit returns. A fault in a file ends the call before
@@ -73,6 +81,11 @@ class Client {
   absl::Status Call(Stub& stub,
                     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                     const Request& request, Response* response);
+  // The rows that one message takes, and whether there are no more.
+  absl::StatusOr<bool> ReadFirst(RowSource* rows, v1::Limits* limits, Rows* first);
+  absl::StatusOr<v1::GetGradientsResponse> StreamGradients(const v1::GetGradientsRequest& request,
+                                                           RowSource* rows,
+                                                           const v1::Limits& limits);
   void Prepare(grpc::ClientContext* context) const;
   bool IsConnected() const;
 

@@ -75,6 +75,13 @@ Origin OriginOf(const absl::Status& status) {
   return status.GetPayload(kDetails).has_value() ? Origin::kServer : Origin::kHere;
 }
 
+std::string ExceededLimit(const absl::Status& status) {
+  const auto info = Find<google::rpc::ErrorInfo>(DetailsOf(status));
+  if (!info || info->reason() != "LIMIT_EXCEEDED") return "";
+  const auto limit = info->metadata().find("limit");
+  return limit == info->metadata().end() ? "" : limit->second;
+}
+
 std::string Describe(const absl::Status& status) {
   const google::rpc::Status details = DetailsOf(status);
   const std::string message = absl::StrReplaceAll(status.message(), {{"\n", " "}});

@@ -21,6 +21,9 @@ absl::Status FromGrpc(const grpc::Status& status, bool is_connected);
 
 Origin OriginOf(const absl::Status& status);
 
+// The name of the limit that a refused request exceeds (LIMIT_EXCEEDED), else empty.
+std::string ExceededLimit(const absl::Status& status);
+
 // `CODE: message`; further violations of a bad request each on a line of its own below.
 std::string Describe(const absl::Status& status);
 

@@ -54,19 +54,31 @@ int64_t RowsPerMessage(const v1::Limits& limits, int64_t bytes_per_row, int64_t 
   return std::max<int64_t>(rows, 1);
 }
 
+absl::StatusOr<bool> ReadUpTo(RowSource* source, int64_t most, Rows* rows) {
+  constexpr int64_t kBlock = 1024;
+  Rows block;
+  while (rows->count < most) {
+    const absl::Status read = source->Next(std::min(most - rows->count, kBlock), &block);
+    if (!read.ok()) return read;
+    if (block.count == 0) return true;
+    if (rows->count == 0) {
+      rows->width = block.width;
+      rows->target_width = block.target_width;
+    }
+    for (int64_t i = 0; i < block.count; ++i) rows->Append(block, i);
+  }
+  return false;
+}
+
 absl::StatusOr<v1::Examples> ReadExamples(const v1::Limits& limits, RowSource* source) {
   const int64_t most = RowsPerMessage(limits, source->bytes_per_row(), limits.max_message_bytes());
   Rows all;
-  Rows block;
-  do {
-    const absl::Status read = source->Next(std::min<int64_t>(most, 1024), &block);
-    if (!read.ok()) return read;
-    if (all.count + block.count > most) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("more than the ", most, " rows that the server takes in one call"));
-    }
-    for (int64_t i = 0; i < block.count; ++i) all.Append(block, i);
-  } while (block.count > 0);
+  const absl::StatusOr<bool> whole = ReadUpTo(source, most + 1, &all);
+  if (!whole.ok()) return whole.status();
+  if (!*whole) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("more than the ", most, " rows that the server takes in one call"));
+  }
   if (all.count == 0) return absl::InvalidArgumentError("no rows");
   return ToExamples(all);
 }

@@ -21,6 +21,9 @@ v1::Examples ToExamples(const Rows& rows);
 // takes; at least 1.
 int64_t RowsPerMessage(const v1::Limits& limits, int64_t bytes_per_row, int64_t wanted_bytes);
 
+// The next rows of `source`, at most `most`. Returns whether there are no more.
+absl::StatusOr<bool> ReadUpTo(RowSource* source, int64_t most, Rows* rows);
+
 // All rows of `source` in one message. INVALID_ARGUMENT: there are none, or more than the
 // server takes in one.
 absl::StatusOr<v1::Examples> ReadExamples(const v1::Limits& limits, RowSource* source);

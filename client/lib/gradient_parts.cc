@@ -1,0 +1,62 @@
+#include "client/lib/gradient_parts.h"
+
+#include <utility>
+
+namespace chainrule::client {
+namespace {
+
+void AppendElements(const v1::Tensor& more, v1::Tensor* all) {
+  all->mutable_values()->MergeFrom(more.values());
+  all->mutable_raw()->append(more.raw());
+}
+
+// Of the layer that parts come of now: they come one layer after another.
+v1::LayerTensors* LayerOf(int32_t index, v1::GetGradientsResponse* whole) {
+  if (whole->layers().empty() || whole->layers().rbegin()->index() != index) {
+    whole->add_layers()->set_index(index);
+  }
+  return &*whole->mutable_layers()->rbegin();
+}
+
+void AddPart(const v1::ModelSpec& spec, const v1::GradientPart& part,
+             v1::GetGradientsResponse* whole) {
+  const int32_t index = part.layer_index();
+  const int64_t units = spec.layers(index).units();
+  v1::LayerTensors* layer = LayerOf(index, whole);
+  v1::Tensor* tensor = part.is_bias() ? layer->mutable_biases() : layer->mutable_weights();
+  if (part.offset() == 0) {
+    tensor->set_dtype(part.elements().dtype());
+    tensor->add_shape(units);
+    if (!part.is_bias()) {
+      tensor->add_shape(index == 0 ? spec.input_width() : spec.layers(index - 1).units());
+    }
+  }
+  AppendElements(part.elements(), tensor);
+}
+
+void AddInputGradients(v1::Tensor* rows, v1::Tensor* all) {
+  if (all->shape_size() == 0) {
+    *all = std::move(*rows);
+    return;
+  }
+  all->set_shape(0, all->shape(0) + rows->shape(0));
+  AppendElements(*rows, all);
+}
+
+}  // namespace
+
+void AddGradientPart(const v1::ModelSpec& spec, v1::StreamGradientsResponse& message,
+                     v1::GetGradientsResponse* whole) {
+  if (message.has_input_gradients()) {
+    AddInputGradients(message.mutable_input_gradients(), whole->mutable_input_gradients());
+  } else if (message.has_summary()) {
+    whole->set_loss(message.summary().loss());
+    whole->set_penalty(message.summary().penalty());
+    whole->set_weight_sum(message.summary().weight_sum());
+    whole->set_model_step(message.summary().model_step());
+  } else if (message.has_part() && message.part().layer_index() < spec.layers_size()) {
+    AddPart(spec, message.part(), whole);
+  }
+}
+
+}  // namespace chainrule::client
