@@ -10,6 +10,7 @@
 #include "engine/core/cancellation.h"
 #include "engine/core/executor.h"
 #include "engine/nn/predictor.h"
+#include "engine/nn/workspace.h"
 #include "engine/train/examples.h"
 #include "engine/train/metrics.h"
 #include "engine/train/model_state.h"
@@ -30,7 +31,7 @@ class Evaluator {
   // All are borrowed. `predictor` is of the same snapshot as `normalization`.
   // `block_rows`: rows that run at a time, at most 4,096.
   Evaluator(const Network& network, const Predictor& predictor, const Normalization& normalization,
-            double threshold, const Executor& executor, int64_t block_rows);
+            double threshold, const Executor& executor, int64_t block_rows = kMaxBlockRows);
 
   // The cancellation is polled between blocks: CANCELLED, DEADLINE_EXCEEDED and so on, as
   // Cancellation::Check.

@@ -96,7 +96,7 @@ void AddLimits(Limits* limits, FlagTable* table) {
   table->Number("max_parameters", &limits->max_parameters, "weights and biases of one model");
   table->Number("max_layers", &limits->max_layers, "layers of one model");
   table->Number("max_rows", &limits->max_rows, "rows of one message");
-  table->Bytes("max_fit_bytes", &limits->max_fit_bytes, "of the rows that one Fit keeps");
+  table->Bytes("max_fit_bytes", &limits->max_fit_bytes, "of the rows of one Fit");
   table->Number("max_epochs", &limits->max_epochs, "epochs of one call");
   table->Number("request_id_count", &limits->request_id_count,
                 "request ids remembered for each model");
@@ -123,6 +123,8 @@ void AddFlags(Options* options, FlagTable* table) {
                 "reads the whole data folder and says what is damaged: exit 0 sound, 1 damaged");
   table->Group("How it runs");
   table->Number("threads", &options->threads, "cores for arithmetic; 0: all");
+  table->Bytes("fit_memory", &options->fit_memory,
+               "of the rows of one Fit; the others go to a temporary file");
   table->Bytes("grpc_memory", &options->grpc_memory, "for gRPC's own buffers, in all");
   table->Duration("drain_timeout", &options->drain_timeout, "from SIGTERM to the end, at most");
   table->Choice("log_level", &options->log_level, "info",

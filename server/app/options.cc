@@ -31,10 +31,9 @@ absl::Status CheckLimits(const Limits& limits) {
     return absl::InvalidArgumentError("--max_message_bytes: at most 2000MiB fit in a message");
   }
   // What no queue can ever hold would be refused as if waiting helped.
-  if (limits.max_message_bytes > limits.max_queued_bytes ||
-      limits.max_fit_bytes > limits.max_queued_bytes) {
+  if (limits.max_message_bytes > limits.max_queued_bytes) {
     return absl::InvalidArgumentError(
-        "--max_queued_bytes: must be no less than --max_message_bytes and --max_fit_bytes");
+        "--max_queued_bytes: must be no less than --max_message_bytes");
   }
   return absl::OkStatus();
 }
@@ -84,6 +83,9 @@ absl::Status CheckOptions(const Options& options) {
   if (options.threads < 0 || options.threads > 1024) {
     return absl::InvalidArgumentError(
         absl::StrCat("--threads: ", options.threads, " must be 0 (all cores) to 1024"));
+  }
+  if (options.fit_memory < 0 || options.fit_memory > options.limits.max_queued_bytes) {
+    return absl::InvalidArgumentError("--fit_memory: must be 0 to --max_queued_bytes");
   }
   if (options.grpc_memory < int64_t{16} << 20) {
     return absl::InvalidArgumentError("--grpc_memory: must be 16MiB or more");

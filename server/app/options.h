@@ -47,6 +47,9 @@ struct Options {
 
   // Cores for arithmetic. 0: all there are.
   int threads = 0;
+  // Of the rows of one Fit, in bytes: what exceeds it goes to a file without a name, up to
+  // max_fit_bytes. Several times this, for as many calls at once, must fit into memory.
+  int64_t fit_memory = int64_t{64} << 20;
   // What gRPC's own buffers may take in all, in bytes. It bounds what unfinished and
   // refused messages cost; several times max_message_bytes is plenty.
   int64_t grpc_memory = int64_t{512} << 20;

@@ -1,6 +1,7 @@
 #include "server/app/server.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -126,6 +127,8 @@ Server::Impl::Impl(const Options& server_options)
       batcher({.workers = threads}, &prediction_cores),
       health_service(&health, &streams) {
   environment.limits = options.limits;
+  environment.fit_memory = options.fit_memory;
+  environment.spool_folder = std::filesystem::temp_directory_path();
   environment.registry = &registry;
   environment.admission = &admission;
   environment.analysts = &analysts;

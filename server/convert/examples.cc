@@ -217,17 +217,6 @@ absl::Status ToStatus(const ExampleFault& fault, const ExamplesView& view, absl:
   return absl::InternalError("unknown fault");
 }
 
-double WeightSum(const engine::ExampleChunk& chunk) {
-  if (chunk.sample_weights.data == nullptr) return static_cast<double>(chunk.rows);
-  double sum = 0;
-  for (int64_t i = 0; i < chunk.rows; ++i) {
-    float weight = 0;
-    chunk.sample_weights.CopyRow(i, {&weight, 1});
-    sum += static_cast<double>(weight);
-  }
-  return sum;
-}
-
 }  // namespace
 
 absl::StatusOr<int64_t> CheckExamples(const v1::Examples& examples, absl::string_view field,
@@ -273,6 +262,17 @@ absl::StatusOr<engine::Examples> ReadExamples(std::shared_ptr<const v1::Examples
   rows.Append(*std::move(chunk));
   if (absl::Status status = CheckWeightSum(rows, field); !status.ok()) return status;
   return rows;
+}
+
+double WeightSum(const engine::ExampleChunk& chunk) {
+  if (chunk.sample_weights.data == nullptr) return static_cast<double>(chunk.rows);
+  double sum = 0;
+  for (int64_t i = 0; i < chunk.rows; ++i) {
+    float weight = 0;
+    chunk.sample_weights.CopyRow(i, {&weight, 1});
+    sum += static_cast<double>(weight);
+  }
+  return sum;
 }
 
 absl::Status CheckWeightSum(const engine::Examples& examples, absl::string_view field) {

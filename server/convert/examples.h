@@ -33,6 +33,9 @@ absl::StatusOr<engine::ExampleChunk> ReadExampleChunk(std::shared_ptr<const v1::
 absl::StatusOr<engine::Examples> ReadExamples(std::shared_ptr<const v1::Examples> examples,
                                               absl::string_view field, const ModelContext& model);
 
+// Of a chunk's rows; their number where they have no weights. Linear.
+double WeightSum(const engine::ExampleChunk& chunk);
+
 // INVALID_FIELD unless there are rows and their weights' sum is above 0.
 absl::Status CheckWeightSum(const engine::Examples& examples, absl::string_view field);
 absl::Status CheckWeightSum(int64_t rows, double weight_sum, absl::string_view field);

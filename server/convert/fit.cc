@@ -61,61 +61,90 @@ absl::Status CheckKind(const v1::FitRequest& message, const v1::FitHeader& heade
 
 }  // namespace
 
-FitRows::FitRows(v1::FitHeader header, ModelContext model)
-    : header_(std::move(header)), model_(std::move(model)) {}
+FitRows::FitRows(v1::FitHeader header, ModelContext model, int64_t memory_bytes,
+                 MakeSpool make_spool)
+    : header_(std::move(header)),
+      model_(std::move(model)),
+      memory_bytes_(memory_bytes),
+      make_spool_(std::move(make_spool)),
+      training_(model_.network()),
+      validation_(model_.network()) {}
 
 absl::Status FitRows::Add(std::shared_ptr<const v1::FitRequest> message) {
-  const auto number = static_cast<int64_t>(messages_.size()) + 1;
+  const int64_t number = ++messages_;
   if (absl::Status kind = CheckKind(*message, header_); !kind.ok()) {
     return InMessage(number, kind);
   }
   const v1::Examples& examples = RowsOf(*message);
-  const absl::StatusOr<int64_t> rows = CheckExamples(examples, FieldOf(*message), model_);
+  const char* const field = FieldOf(*message);
+  const bool validation = IsValidation(*message);
+  const int64_t message_bytes = Bytes(examples);
+  const absl::StatusOr<int64_t> rows = CheckExamples(examples, field, model_);
   if (!rows.ok()) return InMessage(number, rows.status());
-  const int64_t bytes = bytes_ + Bytes(examples);
-  if (bytes > model_.limits->max_fit_bytes) {
-    return InMessage(number, engine::LimitExceeded(FieldOf(*message), "max_fit_bytes", bytes,
+  if (bytes_ + message_bytes > model_.limits->max_fit_bytes) {
+    return InMessage(number, engine::LimitExceeded(field, "max_fit_bytes", bytes_ + message_bytes,
                                                    model_.limits->max_fit_bytes));
   }
-  bytes_ = bytes;
-  rows_received_ += *rows;
-  if (!IsValidation(*message)) training_rows_ += *rows;
-  messages_.push_back(std::move(message));
-  return absl::OkStatus();
+  absl::StatusOr<engine::ExampleChunk> chunk =
+      ReadExampleChunk({std::move(message), &examples}, field, model_);
+  if (!chunk.ok()) return InMessage(number, chunk.status());
+  bytes_ += message_bytes;
+  rows_received_ += chunk->rows;
+  Part& rows_of_kind = part(validation);
+  rows_of_kind.rows += chunk->rows;
+  rows_of_kind.weight_sum += WeightSum(*chunk);
+  rows_of_kind.digest.Add(*chunk);
+  return Keep(*std::move(chunk), message_bytes, validation);
+}
+
+// What comes after the first row in the spool goes there too, so that rows stay in order.
+absl::Status FitRows::Keep(engine::ExampleChunk chunk, int64_t bytes, bool validation) {
+  if (spool_ == nullptr && bytes_in_memory_ + bytes <= memory_bytes_) {
+    bytes_in_memory_ += bytes;
+    part(validation).examples.Append(std::move(chunk));
+    return absl::OkStatus();
+  }
+  if (spool_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<engine::RowSpool>> spool = make_spool_();
+    if (!spool.ok()) return spool.status();
+    spool_ = *std::move(spool);
+  }
+  spooled_validation_.push_back(validation);
+  return spool_->Append(chunk);
 }
 
 absl::Status FitRows::CheckComplete() const {
   const int64_t needed = header_.validation_fraction() > 0 ? 2 : 1;
-  if (training_rows_ >= needed) return absl::OkStatus();
+  if (training_.rows >= needed) return absl::OkStatus();
   return InvalidField("examples",
-                      absl::StrCat(training_rows_, " rows; must be ", needed, " or more",
+                      absl::StrCat(training_.rows, " rows; must be ", needed, " or more",
                                    needed > 1 ? ", one of them to be "
                                                 "kept for validation"
                                               : ""));
 }
 
-absl::StatusOr<TrainInput> FitRows::Read() const {
-  engine::Examples training(model_.network().input_width, model_.network().output_width());
-  engine::Examples validation = training;
-  RowsDigest training_digest;
-  RowsDigest validation_digest;
-  for (size_t i = 0; i < messages_.size(); ++i) {
-    const v1::FitRequest& message = *messages_[i];
-    const std::shared_ptr<const v1::Examples> rows(messages_[i], &RowsOf(message));
-    absl::StatusOr<engine::ExampleChunk> chunk = ReadExampleChunk(rows, FieldOf(message), model_);
-    if (!chunk.ok()) return InMessage(static_cast<int64_t>(i) + 1, chunk.status());
-    (IsValidation(message) ? validation_digest : training_digest).Add(*chunk);
-    (IsValidation(message) ? validation : training).Append(*std::move(chunk));
+absl::StatusOr<TrainInput> FitRows::Read() {
+  absl::Status sum = CheckWeightSum(training_.rows, training_.weight_sum, "examples");
+  if (!sum.ok()) return sum;
+  if (validation_.rows > 0) {
+    sum = CheckWeightSum(validation_.rows, validation_.weight_sum, "validation_examples");
+    if (!sum.ok()) return sum;
   }
-  if (absl::Status sum = CheckWeightSum(training, "examples"); !sum.ok()) return sum;
+  if (spool_ != nullptr) {
+    absl::StatusOr<std::vector<engine::ExampleChunk>> chunks = spool_->Read();
+    if (!chunks.ok()) return chunks.status();
+    for (size_t i = 0; i < chunks->size(); ++i) {
+      part(spooled_validation_[i]).examples.Append(std::move((*chunks)[i]));
+    }
+    spool_.reset();
+  }
   Digest digest;
   digest.AddDigest(DigestMessage(header_));
-  digest.AddDigest(training_digest.Finish());
-  digest.AddDigest(validation_digest.Finish());
-  if (validation.rows() == 0) return TrainInput{std::move(training), std::nullopt, digest.Finish()};
-  absl::Status sum = CheckWeightSum(validation, "validation_examples");
-  if (!sum.ok()) return sum;
-  return TrainInput{std::move(training), std::move(validation), digest.Finish()};
+  digest.AddDigest(training_.digest.Finish());
+  digest.AddDigest(validation_.digest.Finish());
+  TrainInput input{std::move(training_.examples), std::nullopt, digest.Finish()};
+  if (validation_.rows > 0) input.validation = std::move(validation_.examples);
+  return input;
 }
 
 }  // namespace chainrule::server

@@ -3,46 +3,75 @@
 #define CHAINRULE_SERVER_CONVERT_FIT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "chainrule/v1/training_service.pb.h"
+#include "engine/train/examples.h"
+#include "engine/train/row_spool.h"
 #include "server/convert/context.h"
+#include "server/convert/digest.h"
 #include "server/models/calls.h"
 
 namespace chainrule::server {
 
-// Keeps the messages; Read makes views of them, which share them.
-// Thread-compatible: Add while messages come, then Read, once, on a compute thread.
+// Checks and digests rows as they come, and keeps them: in memory up to a limit, in a spool
+// beyond it.
+// Thread-compatible: Add while messages come, then Read, once; all on compute threads.
 class FitRows {
  public:
-  // `header` was found sound by CheckFitHeader.
-  FitRows(v1::FitHeader header, ModelContext model);
+  using MakeSpool = std::function<absl::StatusOr<std::unique_ptr<engine::RowSpool>>()>;
 
-  // A message after the header.  Constant cost.  Refuses a second header, an empty message,
-  // validation rows beside a validation_fraction, what CheckExamples refuses, and, with
-  // LIMIT_EXCEEDED, rows beyond max_fit_bytes.  A refused message is not kept.
+  // `header` was found sound by CheckFitHeader. Of the rows `memory_bytes` stay in memory;
+  // the others go to what `make_spool` makes when the first of them comes.
+  FitRows(v1::FitHeader header, ModelContext model, int64_t memory_bytes, MakeSpool make_spool);
+
+  // A message after the header.  Linear.  Refuses a second header, an empty message,
+  // validation rows beside a validation_fraction, what ReadExampleChunk refuses, and, with
+  // LIMIT_EXCEEDED, rows beyond max_fit_bytes.  Fails as the spool does.  A refused message
+  // is not kept, and ends the collection.
   absl::Status Add(std::shared_ptr<const v1::FitRequest> message);
 
   // Those for validation included.
   int64_t rows_received() const { return rows_received_; }
   int64_t bytes() const { return bytes_; }
+  // Of them, those in memory.
+  int64_t bytes_in_memory() const { return bytes_in_memory_; }
   // At the half-close: there must be rows to learn from, with a validation_fraction two.
   absl::Status CheckComplete() const;
 
-  // Linear: TrainCall::read of a Fit.  The digest is of the header and all rows, however
-  // they were cut into messages.
-  absl::StatusOr<TrainInput> Read() const;
+  // TrainCall::read of a Fit; moves the rows out.  The digest is of the header and all rows,
+  // however they were cut into messages.  Fails as the spool does.
+  absl::StatusOr<TrainInput> Read();
 
  private:
+  // Rows to learn from, or for validation.
+  struct Part {
+    explicit Part(const engine::NetworkSpec& network)
+        : examples(network.input_width, network.output_width()) {}
+    engine::Examples examples;
+    RowsDigest digest;
+    int64_t rows = 0;
+    double weight_sum = 0;
+  };
+  absl::Status Keep(engine::ExampleChunk chunk, int64_t bytes, bool validation);
+  Part& part(bool validation) { return validation ? validation_ : training_; }
+
   const v1::FitHeader header_;
   const ModelContext model_;
-  std::vector<std::shared_ptr<const v1::FitRequest>> messages_;
-  int64_t training_rows_ = 0;
+  const int64_t memory_bytes_;
+  const MakeSpool make_spool_;
+  Part training_;
+  Part validation_;
+  std::unique_ptr<engine::RowSpool> spool_;  // once there are rows for it
+  std::vector<bool> spooled_validation_;     // of each chunk there
+  int64_t messages_ = 0;
   int64_t rows_received_ = 0;
   int64_t bytes_ = 0;
+  int64_t bytes_in_memory_ = 0;
 };
 
 }  // namespace chainrule::server

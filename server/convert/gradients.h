@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "chainrule/v1/training_service.pb.h"
 #include "engine/train/gradient_check.h"
+#include "engine/train/gradient_sums.h"
 #include "engine/train/gradients.h"
 #include "server/convert/context.h"
 

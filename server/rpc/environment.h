@@ -8,6 +8,7 @@
 #define CHAINRULE_SERVER_RPC_ENVIRONMENT_H_
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "engine/core/executor.h"
@@ -28,6 +29,9 @@ struct Environment {
   Limits limits;
   // The bearer token that calls must bring; empty: none.
   std::string token;
+  // Rows of a Fit beyond `fit_memory` bytes go to files in this folder.
+  int64_t fit_memory = 0;
+  std::string spool_folder;
 
   Registry* registry = nullptr;
   Admission* admission = nullptr;

@@ -3,8 +3,6 @@
 #include <utility>
 
 #include "engine/core/error.h"
-#include "engine/nn/workspace.h"
-#include "server/convert/evaluation.h"
 #include "server/convert/examples.h"
 #include "server/convert/violations.h"
 
@@ -36,7 +34,7 @@ absl::Status EvaluateStream::ReadHeader(const v1::StreamEvaluateRequest& message
   model_ = *std::move(found);
   const Snapshot& snapshot = *model_->snapshot;
   evaluator_.emplace(snapshot.network(), snapshot.predictor(), *snapshot.state().normalization,
-                     *threshold, *environment_.executor, engine::kMaxBlockRows);
+                     *threshold, *environment_.executor);
   return absl::OkStatus();
 }
 

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "chainrule/v1/training_service.pb.h"
-#include "engine/train/evaluation.h"
+#include "server/convert/evaluation.h"
 #include "server/rpc/find_model.h"
 #include "server/rpc/worked_stream.h"
 

@@ -5,46 +5,22 @@
 #include "engine/core/error.h"
 #include "server/rpc/find_model.h"
 #include "server/rpc/to_grpc_status.h"
+#include "server/store/file_spool.h"
 
 namespace chainrule::server {
 
-bool FitStream::EnterPhase(Phase from, Phase to) {
-  engine::MutexLock lock(&phase_mutex_);
-  if (phase_ != from) return false;
-  phase_ = to;
-  return true;
-}
-
-void FitStream::EndUnlessTraining(const absl::Status& status) {
-  if (EnterPhase(Phase::kReceiving, Phase::kEnded) ||
-      EnterPhase(Phase::kConfirming, Phase::kEnded)) {
-    End(status);
-  }
-}
-
 void FitStream::EndForStop() {
-  EndUnlessTraining(Error(absl::StatusCode::kUnavailable, v1::ERROR_REASON_STOPPING,
-                          "the server is stopping; nothing was learned from these rows"));
+  OnRefused(Error(absl::StatusCode::kUnavailable, v1::ERROR_REASON_STOPPING,
+                  "the server is stopping; nothing was learned from these rows"));
 }
 
-void FitStream::OnMessage(std::shared_ptr<v1::FitRequest> message) {
-  const absl::Status status = Receive(std::move(message));
-  if (!status.ok()) EndUnlessTraining(status);
-}
-
-absl::Status FitStream::Receive(std::shared_ptr<v1::FitRequest> message) {
-  if (!rows_.has_value()) {
-    if (!message->has_header()) {
-      return engine::InvalidField("header", "missing; it must be the first message");
-    }
-    return ReceiveHeader(message->header());
-  }
-  const int64_t bytes_before = rows_->bytes();
+absl::Status FitStream::Work(Message message) {
+  if (!rows_.has_value()) return ReceiveHeader(*message);
+  const int64_t before = rows_->bytes_in_memory();
   if (absl::Status status = rows_->Add(std::move(message)); !status.ok()) return status;
-  const absl::Status grown = scope().Grow(rows_->bytes() - bytes_before);
-  if (!grown.ok()) return grown;
-  SendRowsReceived(Importance::kMustArrive);
-  return absl::OkStatus();
+  absl::Status kept = Keep(rows_->bytes_in_memory() - before);
+  if (kept.ok()) SendRowsReceived(Importance::kMustArrive);
+  return kept;
 }
 
 void FitStream::SendRowsReceived(Importance importance) {
@@ -53,7 +29,11 @@ void FitStream::SendRowsReceived(Importance importance) {
   Send(std::move(response), importance);
 }
 
-absl::Status FitStream::ReceiveHeader(const v1::FitHeader& header) {
+absl::Status FitStream::ReceiveHeader(const v1::FitRequest& message) {
+  if (!message.has_header()) {
+    return engine::InvalidField("header", "missing; it must be the first message");
+  }
+  const v1::FitHeader& header = message.header();
   absl::StatusOr<FoundModel> found = FindLiveModel(environment_, header.model(), "header.model");
   if (!found.ok()) return found.status();
   absl::StatusOr<TrainArguments> arguments = CheckFitHeader(header, found->context);
@@ -61,25 +41,23 @@ absl::Status FitStream::ReceiveHeader(const v1::FitHeader& header) {
   arguments_ = *std::move(arguments);
   model_ = std::move(found->model);
   settings_ = found->context.settings;
-  rows_.emplace(header, std::move(found->context));
+  rows_.emplace(header, std::move(found->context), environment_.fit_memory,
+                [this] { return FileSpool::Create(environment_.spool_folder); });
   return absl::OkStatus();
 }
 
-absl::Status FitStream::CheckComplete() const {
+absl::StatusOr<FitStream::Next> FitStream::Complete() {
   if (!rows_.has_value()) {
     return engine::InvalidField("header", "missing; the stream ended without any message");
   }
-  return rows_->CheckComplete();
-}
-
-void FitStream::OnHalfClose() {
-  const absl::Status status = CheckComplete();
-  if (!status.ok()) return EndUnlessTraining(status);
-  if (EnterPhase(Phase::kReceiving, Phase::kConfirming)) SendRowsReceived(Importance::kConfirms);
+  if (absl::Status status = rows_->CheckComplete(); !status.ok()) return status;
+  if (!HandOver()) return Next::kAgain;
+  SendRowsReceived(Importance::kConfirms);
+  return Next::kHandedOver;
 }
 
 void FitStream::OnConfirmed() {
-  if (EnterPhase(Phase::kConfirming, Phase::kTraining)) Train();
+  if (TakeOver()) Train();
 }
 
 void FitStream::Train() {

@@ -1,7 +1,8 @@
-// FitStream: one Fit. It receives a header and rows on gRPC's threads; confirms them all,
-// which fails if the client did not half-close but was cut off; trains through the model's
-// queue, and reports. It is ended by whom its phase says: while it receives and confirms,
-// by what comes from the client or a server that stops; while it trains, by the model.
+// FitStream: one Fit. A header and rows are worked on as they come; at the half-close they
+// are all confirmed, which fails if the client did not half-close but was cut off; then it
+// trains through the model's queue, and reports. It is ended by whom its phase says: while
+// it receives and confirms, by what comes from the client or a server that stops; while it
+// trains, by the model.
 #ifndef CHAINRULE_SERVER_RPC_FIT_STREAM_H_
 #define CHAINRULE_SERVER_RPC_FIT_STREAM_H_
 
@@ -14,34 +15,26 @@
 #include "server/convert/fit.h"
 #include "server/convert/training.h"
 #include "server/models/model.h"
-#include "server/rpc/stream_call.h"
+#include "server/rpc/worked_stream.h"
 
 namespace chainrule::server {
 
-class FitStream final : public StreamCall<v1::FitRequest, v1::FitResponse> {
+class FitStream final : public WorkedStream<v1::FitRequest, v1::FitResponse> {
  public:
   FitStream(const Environment* environment, RpcMetrics* metrics,
             grpc::CallbackServerContext* context)
-      : StreamCall(environment, metrics, context), environment_(*environment) {}
+      : WorkedStream(environment, environment->analysts, metrics, context),
+        environment_(*environment) {}
 
   void EndForStop() override;
 
  private:
-  enum class Phase { kReceiving, kConfirming, kTraining, kEnded };
-
-  void OnMessage(std::shared_ptr<v1::FitRequest> message) override;
-  void OnHalfClose() override;
+  absl::Status Work(Message message) override;
+  absl::StatusOr<Next> Complete() override;
   void OnConfirmed() override;
-  void OnRefused(const absl::Status& status) override { EndUnlessTraining(status); }
 
-  absl::Status Receive(std::shared_ptr<v1::FitRequest> message);
-  absl::Status ReceiveHeader(const v1::FitHeader& header);
-  absl::Status CheckComplete() const;
+  absl::Status ReceiveHeader(const v1::FitRequest& message);
   void SendRowsReceived(Importance importance);
-  void EndUnlessTraining(const absl::Status& status);
-  // Whether it was in the phase `from`.
-  bool EnterPhase(Phase from, Phase to);
-
   void Train();
   absl::StatusOr<TrainInput> ReadRows();
   void Report(const engine::EpochReport& report);
@@ -53,9 +46,6 @@ class FitStream final : public StreamCall<v1::FitRequest, v1::FitResponse> {
   std::shared_ptr<const ModelSettings> settings_;
   TrainArguments arguments_;
   std::optional<FitRows> rows_;
-
-  engine::Mutex phase_mutex_;
-  Phase phase_ ABSL_GUARDED_BY(phase_mutex_) = Phase::kReceiving;
 };
 
 }  // namespace chainrule::server

@@ -11,11 +11,20 @@
 namespace chainrule::server {
 namespace {
 
-// Of one message: 1 MiB with its envelope.
-constexpr int64_t kPartElements = (int64_t{1} << 18) - 64;
+// Of one message, with its envelope.
+constexpr int64_t kMessageBytes = int64_t{1} << 20;
+constexpr int64_t kEnvelopeBytes = 256;
 constexpr int kPartsAtATime = 4;
 
 }  // namespace
+
+GradientsStream::GradientsStream(const Environment* environment, RpcMetrics* metrics,
+                                 grpc::CallbackServerContext* context)
+    : WorkedStream(environment, environment->analysts, metrics, context),
+      environment_(*environment),
+      part_elements_(std::max<int64_t>(
+          1, (std::min(kMessageBytes, environment->limits.max_message_bytes) - kEnvelopeBytes) /
+                 int64_t{sizeof(float)})) {}
 
 absl::Status GradientsStream::Work(Message message) {
   const int64_t number = messages_++;
@@ -73,7 +82,7 @@ absl::Status GradientsStream::AddRows(Message message) {
 }
 
 void GradientsStream::SendInputGradients(engine::ConstMatrixView gradients) {
-  const int64_t most = std::max<int64_t>(kPartElements / gradients.columns, 1);
+  const int64_t most = std::max<int64_t>(part_elements_ / gradients.columns, 1);
   for (int64_t first = 0; first < gradients.rows; first += most) {
     const int64_t count = std::min(most, gradients.rows - first);
     v1::StreamGradientsResponse response;
@@ -113,7 +122,7 @@ void GradientsStream::SendSummary() {
 
 void GradientsStream::SendPart() {
   const engine::GradientSums::Tensor& tensor = sums_->tensors()[tensor_];
-  const int64_t count = std::min(kPartElements, tensor.size - offset_);
+  const int64_t count = std::min(part_elements_, tensor.size - offset_);
   v1::StreamGradientsResponse response;
   v1::GradientPart* part = response.mutable_part();
   part->set_layer_index(static_cast<int32_t>(tensor.layer));

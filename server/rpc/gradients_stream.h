@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "chainrule/v1/training_service.pb.h"
-#include "engine/train/gradient_sums.h"
 #include "server/convert/gradients.h"
 #include "server/rpc/find_model.h"
 #include "server/rpc/worked_stream.h"
@@ -18,9 +17,7 @@ class GradientsStream final
     : public WorkedStream<v1::StreamGradientsRequest, v1::StreamGradientsResponse> {
  public:
   GradientsStream(const Environment* environment, RpcMetrics* metrics,
-                  grpc::CallbackServerContext* context)
-      : WorkedStream(environment, environment->analysts, metrics, context),
-        environment_(*environment) {}
+                  grpc::CallbackServerContext* context);
 
  private:
   absl::Status Work(Message message) override;
@@ -32,6 +29,7 @@ class GradientsStream final
   void SendPart();
 
   const Environment& environment_;
+  const int64_t part_elements_;      // of one message, at most
   std::optional<FoundModel> model_;  // once the header came
   GradientsArguments arguments_;
   std::optional<engine::GradientSums> sums_;

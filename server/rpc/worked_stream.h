@@ -41,10 +41,13 @@ class WorkedStream : public StreamCall<Request, Response> {
   // called, and the stream may be gone already.
   virtual absl::StatusOr<Next> Complete() = 0;
 
-  // In Complete: from now on it waits for TakeOver, or is ended if the client is gone.
-  void HandOver() {
+  // In Complete: from now on it waits for TakeOver, or is ended if the client is gone. False:
+  // it is to end already; return kAgain.
+  bool HandOver() {
     engine::MutexLock lock(&work_mutex_);
+    if (why_.has_value()) return false;
     phase_ = Phase::kHandedOver;
+    return true;
   }
   // The stream is the caller's, who will End it; unless it was ended before.
   bool TakeOver() {

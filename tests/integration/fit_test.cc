@@ -219,6 +219,50 @@ TEST(FitLimitsTest, MoreRowsThanAreKeptNameTheLimit) {
   EXPECT_EQ(DetailsOf(status).metadata["limit"], "max_fit_bytes");
 }
 
+// --- rows that memory does not hold -------------------------------------------
+
+TEST(FitSpoolTest, LearnsFromTheSpoolWhatItLearnsFromMemory) {
+  std::string weights[2];
+  for (const bool spooled : {false, true}) {
+    server::Options options = TestOptions();
+    if (spooled) options.fit_memory = 2000;
+    TestServer server(options);
+    server.Create("m", MakeClassifierSpec(3, 5));
+    FitClient fit(server.training());
+    v1::FitHeader header = Header("models/m", 5);
+    header.set_batch_size(16);
+    fit.SendHeader(header);
+    for (uint32_t i = 0; i < 20; ++i) {
+      fit.SendExamples(MakeClassifiedExamples(50, 3, 3, i + 1));
+      if (i % 5 == 0) fit.SendValidation(MakeClassifiedExamples(9, 3, 3, i + 100));
+    }
+    fit.HalfClose();
+    ASSERT_THAT(fit.FinishAfterRest(), IsOk());
+    v1::GetWeightsRequest request;
+    request.set_model("models/m");
+    v1::GetWeightsResponse response;
+    ASSERT_THAT(Call(&Models::GetWeights, server.models(), request, &response), IsOk());
+    weights[spooled] = response.SerializeAsString();
+  }
+  EXPECT_EQ(weights[0], weights[1]);
+}
+
+TEST(FitSpoolTest, ARowThatFitsNoQueueFitsTheSpool) {
+  server::Options options = TestOptions();
+  options.limits.max_message_bytes = 20'000;
+  options.limits.max_queued_bytes = 40'000;
+  options.fit_memory = 10'000;
+  TestServer server(options);
+  server.Create("m", MakeSpec({100, 1}));
+  FitClient fit(server.training());
+  fit.SendHeader(Header("models/m", 1));
+  for (uint32_t i = 0; i < 50; ++i) ASSERT_TRUE(fit.SendExamples(MakeExamples(40, 100, 1, i)));
+  fit.HalfClose();
+  const std::vector<v1::FitResponse> answers = fit.Rest();
+  ASSERT_THAT(fit.Finish(), IsOk());
+  EXPECT_EQ(answers.back().result().steps_taken(), 63);  // ⌈2000 / 32⌉
+}
+
 // --- clients that misbehave --------------------------------------------------
 
 TEST_F(FitTest, AnUploadThatIsCutOffLearnsNothing) {

@@ -115,7 +115,7 @@ class FlagsTest(unittest.TestCase):
                 (["--tls_cert=/nowhere"], ["--tls_key"]),
                 (["--tls_cert=/nowhere", "--tls_key=/nowhere"], ["--tls_cert", "/nowhere"]),
                 (["--token_file=/nowhere"], ["--token_file", "/nowhere"]),
-                (["--max_fit_bytes=2GiB"], ["--max_queued_bytes"]),
+                (["--fit_memory=2GiB"], ["--fit_memory", "--max_queued_bytes"]),
                 (["--data_dir=/tmp"], ["--data_dir"])]:
             with self.subTest(flags=flags):
                 ports = [] if "listen" in flags[0] else ["--listen=127.0.0.1:0"]

@@ -1,6 +1,9 @@
 #include "server/convert/fit.h"
 
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/server/convert/support.h"
@@ -12,8 +15,29 @@ constexpr char kOneRow[] = "inputs { shape: [1, 2] values: [1, 2] } class_labels
 constexpr char kTwoRows[] =
     "inputs { shape: [2, 2] values: [3, 4, 5, 6] } class_labels { ids: [0, 1] }";
 
-FitRows Rows(const std::string& header = "", const Limits& limits = {}) {
-  return {FromText<v1::FitHeader>(header), ContextOf(kBinary, limits)};
+// Keeps chunks as they are, and counts them.
+class TestSpool : public engine::RowSpool {
+ public:
+  explicit TestSpool(absl::Status status = absl::OkStatus()) : status_(std::move(status)) {}
+  absl::Status Append(const engine::ExampleChunk& chunk) override {
+    chunks_.push_back(chunk);
+    return status_;
+  }
+  absl::StatusOr<std::vector<engine::ExampleChunk>> Read() override { return chunks_; }
+
+ private:
+  absl::Status status_;
+  std::vector<engine::ExampleChunk> chunks_;
+};
+
+constexpr int64_t kMuchMemory = 1'000'000;
+
+FitRows Rows(const std::string& header = "", const Limits& limits = {},
+             int64_t memory = kMuchMemory, const absl::Status& spool_status = absl::OkStatus()) {
+  return {FromText<v1::FitHeader>(header), ContextOf(kBinary, limits), memory, [spool_status] {
+            return absl::StatusOr<std::unique_ptr<engine::RowSpool>>(
+                std::make_unique<TestSpool>(spool_status));
+          }};
 }
 
 absl::Status AddText(const std::string& text, FitRows* rows) {
@@ -60,13 +84,10 @@ TEST(FitRowsTest, SaysWhichMessageIsWrong) {
   const absl::Status form = AddText("validation_examples {}", &rows);
   ExpectRefused(form, "validation_examples.inputs.shape", "[]; ");
   EXPECT_EQ(form.message().substr(0, 11), "message 2: ");
-  ASSERT_TRUE(AddText(Training("inputs { shape: [1, 2] values: [1, nan] } "
-                               "class_labels { ids: 1 }"),
-                      &rows)
-                  .ok());
-  const absl::Status element = rows.Read().status();
+  const absl::Status element =
+      AddText(Training("inputs { shape: [1, 2] values: [1, nan] } class_labels { ids: 1 }"), &rows);
   ExpectRefused(element, "examples.inputs", "row 0, column 1: nan");
-  EXPECT_EQ(element.message().substr(0, 11), "message 2: ");
+  EXPECT_EQ(element.message().substr(0, 11), "message 3: ");
 }
 
 TEST(FitRowsTest, RefusesMoreBytesThanTheLimit) {
@@ -78,6 +99,31 @@ TEST(FitRowsTest, RefusesMoreBytesThanTheLimit) {
   ExpectRefused(AddText(Training(kOneRow), &rows), "examples", "36 exceeds max_fit_bytes of 30",
                 "LIMIT_EXCEEDED");
   EXPECT_EQ(rows.rows_received(), 2);
+}
+
+TEST(FitRowsTest, SpoolsWhatMemoryIsNotToHoldInOrder) {
+  FitRows rows = Rows("", {}, 30);
+  ASSERT_TRUE(AddText(Training(kTwoRows), &rows).ok());
+  ASSERT_TRUE(AddText(Validation(kTwoRows), &rows).ok());
+  ASSERT_TRUE(AddText(Training(kOneRow), &rows).ok());
+  EXPECT_EQ(rows.bytes(), 60);
+  EXPECT_EQ(rows.bytes_in_memory(), 24);
+  FitRows in_memory = Rows();
+  ASSERT_TRUE(AddText(Training(kTwoRows), &in_memory).ok());
+  ASSERT_TRUE(AddText(Validation(kTwoRows), &in_memory).ok());
+  ASSERT_TRUE(AddText(Training(kOneRow), &in_memory).ok());
+  const auto input = rows.Read();
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_EQ(input->digest, in_memory.Read()->digest);
+  EXPECT_EQ(input->validation->rows(), 2);
+  std::vector<float> row(2);
+  input->examples.CopyInputs(2, row);
+  EXPECT_EQ(row, (std::vector<float>{1, 2}));
+}
+
+TEST(FitRowsTest, ASpoolThatFailsIsTheAnswer) {
+  FitRows rows = Rows("", {}, 0, absl::UnavailableError("full"));
+  EXPECT_EQ(AddText(Training(kOneRow), &rows).message(), "full");
 }
 
 TEST(FitRowsTest, NeedsRowsToLearnFrom) {
@@ -94,8 +140,10 @@ TEST(FitRowsTest, WeightsMayBeZeroInAMessageButNotInAll) {
   FitRows rows = Rows();
   ASSERT_TRUE(AddText(Training(zero), &rows).ok());
   ExpectRefused(rows.Read().status(), "examples.sample_weights", "must be above 0");
-  ASSERT_TRUE(AddText(Training(kOneRow), &rows).ok());
-  EXPECT_TRUE(rows.Read().ok());
+  FitRows both = Rows();
+  ASSERT_TRUE(AddText(Training(zero), &both).ok());
+  ASSERT_TRUE(AddText(Training(kOneRow), &both).ok());
+  EXPECT_TRUE(both.Read().ok());
 }
 
 TEST(FitRowsTest, DigestIsOfTheRowsHoweverTheyWereCut) {
@@ -107,15 +155,16 @@ TEST(FitRowsTest, DigestIsOfTheRowsHoweverTheyWereCut) {
                                "class_labels { ids: [1, 0, 1] }"),
                       &one)
                   .ok());
-  EXPECT_EQ(one.Read()->digest, two.Read()->digest);
+  const ContentDigest digest = two.Read()->digest;
+  EXPECT_EQ(one.Read()->digest, digest);
   FitRows other = Rows("epochs: 2");
   ASSERT_TRUE(AddText(Training(kOneRow), &other).ok());
   ASSERT_TRUE(AddText(Training(kTwoRows), &other).ok());
-  EXPECT_NE(other.Read()->digest, two.Read()->digest);
+  EXPECT_NE(other.Read()->digest, digest);
   FitRows apart = Rows();
   ASSERT_TRUE(AddText(Training(kOneRow), &apart).ok());
   ASSERT_TRUE(AddText(Validation(kTwoRows), &apart).ok());
-  EXPECT_NE(apart.Read()->digest, two.Read()->digest);
+  EXPECT_NE(apart.Read()->digest, digest);
 }
 
 }  // namespace
