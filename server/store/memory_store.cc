@@ -39,10 +39,6 @@ absl::Status MemoryStore::Apply(const StoreChange& change) {
 }
 
 absl::Status MemoryStore::Check(const StoreChange& change) const {
-  const auto is_there = [&](const std::string& uid) {
-    if (change.put_model && change.put_model->uid == uid) return true;
-    return models_.contains(uid) && change.remove_model != uid;
-  };
   if (change.put_model) {
     for (const auto& [uid, model] : models_) {
       if (model.facts.id != change.put_model->id || uid == change.put_model->uid) continue;
@@ -54,7 +50,9 @@ absl::Status MemoryStore::Check(const StoreChange& change) const {
   if (change.put_version) uids.push_back(change.put_version->uid);
   if (change.remove_version) uids.push_back(change.remove_version->uid);
   for (const std::string& uid : uids) {
-    if (!is_there(uid)) return absl::NotFoundError(absl::StrCat("no model of uid ", uid));
+    if (change.put_model && change.put_model->uid == uid) continue;
+    if (models_.contains(uid) && change.remove_model != uid) continue;
+    return absl::NotFoundError(absl::StrCat("no model of uid ", uid));
   }
   return absl::OkStatus();
 }
