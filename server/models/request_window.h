@@ -42,6 +42,19 @@ class RequestWindow {
              absl::Time now);
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
 
+  // Calls `visit(id, digest, time, outcome)` with each, oldest first.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (const std::string& id : order_) {
+      const Entry& entry = entries_.at(id);
+      visit(id, entry.digest, entry.time, entry.outcome);
+    }
+  }
+  // When the last one that is no longer remembered was stored.
+  absl::Time forgotten_until() const { return forgotten_until_; }
+  // What was stored until then counts as forgotten.
+  void ForgetUntil(absl::Time time) { forgotten_until_ = std::max(forgotten_until_, time); }
+
  private:
   struct Entry {
     ContentDigest digest;

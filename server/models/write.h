@@ -9,7 +9,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -20,13 +19,9 @@
 #include "engine/train/model_state.h"
 #include "engine/train/trainer.h"
 #include "server/models/calls.h"
-#include "server/models/request_window.h"
+#include "server/models/outcome.h"
 
 namespace chainrule::server {
-
-// What is remembered of a request id: a reply, how far an interrupted training has
-// come, or that it diverged, which is final.
-using WriteOutcome = std::variant<TrainReply, SetWeightsReply, engine::TrainProgress, absl::Status>;
 
 class Writer {
  public:

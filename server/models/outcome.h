@@ -1,0 +1,20 @@
+// WriteOutcome: what is remembered of a write's request id.
+#ifndef CHAINRULE_SERVER_MODELS_OUTCOME_H_
+#define CHAINRULE_SERVER_MODELS_OUTCOME_H_
+
+#include <variant>
+
+#include "absl/status/status.h"
+#include "engine/train/trainer.h"
+#include "server/models/calls.h"
+#include "server/models/request_window.h"
+
+namespace chainrule::server {
+
+// A reply, how far an interrupted training has come, or that it diverged, which is final.
+using WriteOutcome = std::variant<TrainReply, SetWeightsReply, engine::TrainProgress, absl::Status>;
+using WriteWindow = RequestWindow<WriteOutcome>;
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_MODELS_OUTCOME_H_

@@ -1,0 +1,277 @@
+// Records and windows as bytes: what was put comes back, what is damaged is refused.
+#include "server/models/record.h"
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "server/models/outcome_codec.h"
+#include "server/models/state_codec.h"
+#include "tests/server/models/test_models.h"
+
+namespace chainrule::server {
+namespace {
+
+using engine::ModelState;
+using engine::Network;
+
+// Random values of everything that a record may hold; the same for a seed.
+class Random {
+ public:
+  explicit Random(uint32_t seed) : bits_(seed) {}
+
+  bool Coin() { return bits_() % 2 == 0; }
+  int64_t Count(int64_t below) { return static_cast<int64_t>(bits_()) % below; }
+  double Real() {
+    return std::ldexp(static_cast<double>(bits_()), static_cast<int>(Count(60)) - 60);
+  }
+  std::optional<double> MaybeReal() { return Coin() ? std::optional(Real()) : std::nullopt; }
+  std::string Text() {
+    return std::string(static_cast<size_t>(Count(40)), static_cast<char>(bits_()));
+  }
+  std::vector<float> Floats(int64_t count) {
+    std::vector<float> floats;
+    for (int64_t i = 0; i < count; ++i) floats.push_back(static_cast<float>(Real() + 0.5));
+    return floats;
+  }
+
+  ModelState State(const Network& network) {
+    engine::Normalization normalization;
+    if (Coin()) normalization.inputs = {Floats(kInputs), Floats(kInputs)};
+    if (Coin()) normalization.targets = {Floats(kOutputs), Floats(kOutputs)};
+    ModelState state = engine::InitialState(network, std::move(normalization));
+    auto optimizer = std::make_shared<engine::AlignedBuffer>(state.optimizer->size());
+    std::ranges::copy(state.parameters->span(), optimizer->data());
+    state.optimizer = std::move(optimizer);
+    state.step = Count(1000);
+    state.optimizer_steps = Count(1000);
+    return state;
+  }
+  engine::TrainResult Result() {
+    engine::TrainResult result;
+    result.loss = Real();
+    for (int64_t left = Count(4); left > 0; --left) {
+      engine::EpochReport report;
+      report.epoch = left;
+      report.validation_loss = MaybeReal();
+      if (Coin()) {
+        report.validation_metrics.emplace();
+        report.validation_metrics->accuracy = MaybeReal();
+        report.validation_metrics->r_squared = Real();
+        report.validation_metrics->classes = 1;
+        report.validation_metrics->confusion = {Real()};
+      }
+      report.gradient_norm = Real();
+      result.epochs.push_back(report);
+    }
+    if (Coin()) result.best_epoch = Count(9);
+    result.stop_reason = engine::StopReason::kEarlyStopped;
+    result.steps_taken = Count(1000);
+    return result;
+  }
+  WriteOutcome Outcome(const Network& network) {
+    switch (Count(4)) {
+      case 0:
+        return TrainReply{.result = Result(), .model_step = Count(1000)};
+      case 1:
+        return SetWeightsReply{.model_step = Count(1000)};
+      case 2: {
+        engine::TrainProgress progress;
+        progress.first_step = Count(1000);
+        progress.loss_sum = Real();
+        progress.result = Result();
+        progress.best_loss = MaybeReal();
+        if (Coin()) progress.best_state = State(network);
+        progress.epochs_since_best = Count(5);
+        return progress;
+      }
+      default:
+        return StepMismatch("iris", Count(1000), 3);  // with details
+    }
+  }
+  RecordBody Body(const Network& network) {
+    switch (Count(5)) {
+      case 0:
+        return State(network);
+      case 1: {
+        engine::TrainOptions options;
+        options.epochs = 1 + Count(9);
+        options.learning_rate = MaybeReal();
+        options.keep_order = Coin();
+        if (Coin()) options.early_stopping = engine::EarlyStopping{3, Real(), Coin()};
+        return TrainBody{options, Real(), TestRows(1 + Count(9), 1).examples};
+      }
+      case 2: {
+        auto floats = std::make_shared<std::vector<float>>(Floats(kOutputs));
+        SetWeightsInput input;
+        input.layers.push_back({1, {}, {floats->data(), 1, kOutputs}});
+        input.owner = floats;
+        return SetWeightsBody{std::move(input), Coin()};
+      }
+      case 3:
+        return LearningRateBody{Real()};
+      default:
+        return std::monostate();
+    }
+  }
+  Record Any(const Network& network) {
+    Record record;
+    record.header = {"uid-" + Text(), 1 + bits_(), absl::FromUnixNanos(Count(1'000'000'000)), 7,
+                     7 + Count(100),  Text()};
+    record.request_id = Text();
+    record.digest = {bits_(), bits_()};
+    if (Coin()) record.outcome = Outcome(network);
+    record.body = Body(network);
+    return record;
+  }
+
+ private:
+  std::mt19937 bits_;
+};
+
+class RecordTest : public ::testing::Test {
+ protected:
+  const Network network_{TestSettings()->network};
+};
+
+// What is encoded of it again tells of every field.
+TEST_F(RecordTest, EveryFieldComesBack) {
+  for (uint32_t seed = 0; seed < 500; ++seed) {
+    const Record record = Random(seed).Any(network_);
+    const std::string bytes = EncodeRecord(network_, record);
+    const absl::StatusOr<Record> back = DecodeRecord(network_, bytes);
+    ASSERT_TRUE(back.ok()) << back.status() << " seed " << seed;
+    EXPECT_EQ(back->header.uid, record.header.uid);
+    EXPECT_EQ(back->header.time, record.header.time);
+    EXPECT_EQ(back->request_id, record.request_id);
+    EXPECT_EQ(back->digest, record.digest);
+    EXPECT_EQ(back->outcome.has_value(), record.outcome.has_value());
+    EXPECT_EQ(back->body.index(), record.body.index());
+    EXPECT_EQ(EncodeRecord(network_, *back), bytes) << "seed " << seed;
+    const absl::StatusOr<RecordHeader> header = DecodeRecordHeader(bytes);
+    ASSERT_TRUE(header.ok());
+    EXPECT_EQ(header->number, record.header.number);
+    EXPECT_EQ(header->last_step, record.header.last_step);
+  }
+}
+
+TEST_F(RecordTest, StateComesBackToTheBit) {
+  Random random(1);
+  Record record = random.Any(network_);
+  const ModelState state = random.State(network_);
+  record.body = state;
+  const auto back = DecodeRecord(network_, EncodeRecord(network_, record));
+  ASSERT_TRUE(back.ok());
+  const auto& read = std::get<ModelState>(back->body);
+  EXPECT_TRUE(std::ranges::equal(read.parameters->span(), state.parameters->span()));
+  EXPECT_TRUE(std::ranges::equal(read.optimizer->span(), state.optimizer->span()));
+  EXPECT_EQ(read.normalization->inputs.mean, state.normalization->inputs.mean);
+  EXPECT_EQ(read.step, state.step);
+  EXPECT_EQ(read.optimizer_steps, state.optimizer_steps);
+}
+
+TEST_F(RecordTest, ErrorComesBackWithItsDetails) {
+  Random random(2);
+  Record record = random.Any(network_);
+  const absl::Status error = StepMismatch("iris", 5, 3);
+  record.outcome = error;
+  const auto back = DecodeRecord(network_, EncodeRecord(network_, record));
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(std::get<absl::Status>(*back->outcome), error);
+}
+
+TEST_F(RecordTest, ExamplesOfEveryKindBecomeTheFloatsThatTrainingSees) {
+  const std::vector<double> inputs = {0.1, 0.2, 0.3};
+  const std::vector<uint8_t> targets = {0, 1};
+  const std::vector<float> weights = {0.5F};
+  engine::ExampleChunk chunk;
+  chunk.rows = 1;
+  chunk.inputs = {engine::ElementType::kFloat64, inputs.data(), kInputs};
+  chunk.targets = {engine::ElementType::kUint8, targets.data(), kOutputs};
+  chunk.sample_weights = {engine::ElementType::kFloat32, weights.data(), 1};
+  Record record = Random(3).Any(network_);
+  TrainBody body{{}, 0.1, engine::Examples(kInputs, kOutputs)};
+  body.examples.Append(chunk);
+  record.body = body;
+  const auto back = DecodeRecord(network_, EncodeRecord(network_, record));
+  ASSERT_TRUE(back.ok());
+  const engine::Examples& read = std::get<TrainBody>(back->body).examples;
+  std::vector<float> row(kInputs);
+  read.CopyInputs(0, row);
+  EXPECT_EQ(row, (std::vector<float>{0.1F, 0.2F, 0.3F}));
+  std::vector<float> target(kOutputs);
+  read.CopyTargets(0, target);
+  EXPECT_EQ(target, (std::vector<float>{0.0F, 1.0F}));
+  EXPECT_EQ(read.Weight(0), 0.5F);
+}
+
+TEST_F(RecordTest, WhatIsCutShortIsRefused) {
+  for (uint32_t seed = 0; seed < 40; ++seed) {
+    const std::string bytes = EncodeRecord(network_, Random(seed).Any(network_));
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      EXPECT_FALSE(DecodeRecord(network_, absl::string_view(bytes).substr(0, size)).ok());
+    }
+    EXPECT_FALSE(DecodeRecord(network_, bytes + "x").ok());
+  }
+}
+
+// A flipped bit may make another sound record; it must never do harm.
+TEST_F(RecordTest, FlippedBitsDoNoHarm) {
+  for (uint32_t seed = 0; seed < 20; ++seed) {
+    std::string bytes = EncodeRecord(network_, Random(seed).Any(network_));
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      for (const int bit : {0, 5, 7}) {
+        bytes[i] = static_cast<char>(bytes[i] ^ (1 << bit));
+        const auto record = DecodeRecord(network_, bytes);
+        if (record.ok()) EncodeRecord(network_, *record);
+        bytes[i] = static_cast<char>(bytes[i] ^ (1 << bit));
+      }
+    }
+  }
+}
+
+TEST_F(RecordTest, RecordOfAnotherNetworkIsRefused) {
+  Record record = Random(4).Any(network_);
+  record.body = Random(4).State(network_);
+  auto settings = TestSettings();
+  settings->network.layers[0].units = 6;
+  const Network other(settings->network);
+  EXPECT_EQ(DecodeRecord(other, EncodeRecord(network_, record)).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
+TEST_F(RecordTest, WindowComesBackInItsOrder) {
+  WriteWindow window(3, absl::InfiniteDuration());
+  Random random(5);
+  for (int i = 0; i < 5; ++i) {
+    window.Store("id" + std::to_string(i), {1, static_cast<uint64_t>(i)}, random.Outcome(network_),
+                 absl::FromUnixSeconds(i));
+  }
+  const std::string bytes = EncodeWindow(network_, window);
+  WriteWindow back(3, absl::InfiniteDuration());
+  ASSERT_TRUE(DecodeWindow(network_, bytes, &back).ok());
+  EXPECT_EQ(back.size(), 3);
+  EXPECT_EQ(back.forgotten_until(), absl::FromUnixSeconds(1));
+  EXPECT_EQ(EncodeWindow(network_, back), bytes);
+  const auto found = back.Find("id4", {1, 4}, absl::FromUnixSeconds(9));
+  ASSERT_TRUE(found.ok());
+  EXPECT_NE(*found, nullptr);
+}
+
+TEST_F(RecordTest, DamagedWindowIsRefused) {
+  WriteWindow window(3, absl::InfiniteDuration());
+  window.Store("id", {1, 2}, Random(6).Outcome(network_), absl::FromUnixSeconds(1));
+  const std::string bytes = EncodeWindow(network_, window);
+  for (size_t size = 1; size < bytes.size(); ++size) {
+    WriteWindow back(3, absl::InfiniteDuration());
+    EXPECT_FALSE(DecodeWindow(network_, absl::string_view(bytes).substr(0, size), &back).ok());
+  }
+}
+
+}  // namespace
+}  // namespace chainrule::server
