@@ -143,9 +143,10 @@ Server::Impl::Impl(const Options& server_options)
   training_service.emplace(&environment);
   prediction_service.emplace(&environment);
   inference_service.emplace(&environment, CHAINRULE_VERSION);
-  registry.SetListener([this](const std::string& id, bool exists) {
+  registry.SetListener([this](const std::string& id, ModelHealth now) {
     const std::string name = HealthNameOfModel(id);
-    exists ? health.Set(name, Health::kServing) : health.Remove(name);
+    if (now == ModelHealth::kGone) return health.Remove(name);
+    health.Set(name, now == ModelHealth::kServing ? Health::kServing : Health::kNotServing);
   });
   AddGauges();
 }

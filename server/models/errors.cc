@@ -82,6 +82,12 @@ absl::Status AlreadyTrained(absl::string_view id, int64_t model_step) {
                    detail);
 }
 
+absl::Status ModelDamaged(absl::string_view id, absl::string_view why) {
+  return MakeError(absl::StatusCode::kDataLoss,
+                   absl::StrCat("model '", ResourceName(id), "' is damaged: ", why),
+                   OfModel("MODEL_DAMAGED", id));
+}
+
 absl::Status Stopping() {
   return MakeError(absl::StatusCode::kUnavailable, "the server is stopping", OfReason("STOPPING"));
 }

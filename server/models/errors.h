@@ -20,6 +20,8 @@ absl::Status ModelDeleted(absl::string_view id);
 absl::Status EtagMismatch(absl::string_view id, absl::string_view etag);
 absl::Status StepMismatch(absl::string_view id, int64_t model_step, int64_t if_step);
 absl::Status AlreadyTrained(absl::string_view id, int64_t model_step);
+// What is stored of it cannot be read, and why.
+absl::Status ModelDamaged(absl::string_view id, absl::string_view why);
 
 // Of any call.
 absl::Status Stopping();

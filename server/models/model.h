@@ -1,13 +1,18 @@
-// Model: a live model. One writer, many readers: calls that change its numbers wait in
-// one queue and run a slice at a time on a training lane; readers take the current
-// snapshot and never wait.
+// Model: one model. One writer, many readers: calls that change its numbers wait in one
+// queue and run a slice at a time on a training lane; readers take the current snapshot
+// and never wait.
+// Its numbers are in memory, or, of one that is kept, in its checkpoint and the log, from
+// where they come when they are first needed.
 // Thread-safe.
 #ifndef CHAINRULE_SERVER_MODELS_MODEL_H_
 #define CHAINRULE_SERVER_MODELS_MODEL_H_
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,10 +20,15 @@
 #include "engine/core/executor.h"
 #include "engine/train/model_state.h"
 #include "server/models/calls.h"
+<<<<<<< HEAD
 #include "server/models/inference_statistics.h"
+=======
+#include "server/models/keeper.h"
+>>>>>>> b4c90aa (Let models' numbers pass through a journal to the log, and come back from it)
 #include "server/models/limits.h"
 #include "server/models/settings.h"
 #include "server/models/snapshot.h"
+#include "server/store/store.h"
 
 namespace chainrule::server {
 
@@ -33,38 +43,73 @@ class WriterScheduler {
   virtual void Schedule(std::shared_ptr<Model> model) = 0;
 };
 
+// A record of the log, as it was read back.
+struct TailRecord {
+  uint64_t sequence = 0;
+  std::string payload;
+};
+
 class Model : public std::enable_shared_from_this<Model> {
  public:
-  // `scheduler` outlives the model.
+  // A new one, in memory alone. `scheduler` outlives the model.
   Model(std::string id, std::shared_ptr<const ModelSettings> settings,
         std::map<std::string, std::string> labels, engine::ModelState state, const Limits& limits,
         WriterScheduler* scheduler);
+  // One that is stored; its numbers are not in memory. `keeper` and `scheduler` outlive it.
+  Model(StoredModel stored, const Limits& limits, Keeper* keeper, WriterScheduler* scheduler);
   ~Model();
+  // The numbers of one that was just stored with them.
+  void Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelState state);
 
   const std::string& id() const;
+  const std::string& uid() const;
+  // What readers see; null while the numbers are not in memory.
   std::shared_ptr<const Snapshot> snapshot() const;
+  // DATA_LOSS, MODEL_DAMAGED: what is stored of them cannot be read.
+  absl::StatusOr<std::shared_ptr<const ModelSettings>> settings() const;
+  // As GetModel shows it, with what is known without its numbers if they are not in memory.
   ModelDescription Describe() const;
   // Of predictions, by whoever runs them.
   InferenceStatistics& statistics() { return statistics_; }
 
+  // Brings the numbers to memory, if they are not there, and returns the snapshot. Waits
+  // for the disk. DATA_LOSS, MODEL_DAMAGED; UNAVAILABLE, STORAGE_FAILED.
+  absl::StatusOr<std::shared_ptr<const Snapshot>> Load();
+
   // Queue a change. Refusals (the model was deleted, the server stops) go to `done` at
-  // once, results from a lane.
+  // once, results from a lane or from the log's thread.
   void Train(TrainCall call);
   void SetWeights(SetWeightsCall call);
 
-  // Labels and settings do not wait in the queue; what runs keeps the settings that it
-  // began with. ABORTED, ETAG_MISMATCH: `etag` is not empty and no longer the current
-  // one. Returns the model as this change made it.
-  absl::StatusOr<ModelDescription> Update(const std::string& etag, ModelUpdate update);
+  // Labels and settings do not wait in the queue, only for the next mini-batch; what runs
+  // keeps the settings that it began with. Waits for the disk. ABORTED, ETAG_MISMATCH:
+  // `etag` is not empty and no longer the current one. Returns the model as this change
+  // made it.
+  absl::StatusOr<ModelDescription> Update(const std::string& etag, ModelUpdate update, Stamp stamp = kNoStamp);
   // Ends what runs, at the next mini-batch, and what waits with ABORTED, MODEL_DELETED.
-  // NOT_FOUND: it was deleted before. ABORTED, ETAG_MISMATCH.
-  absl::Status Delete(const std::string& etag);
-  // The same with UNAVAILABLE, STOPPING: the server drains.
+  // Its files go. NOT_FOUND: it was deleted before. ABORTED, ETAG_MISMATCH. Returns the
+  // model as it was.
+  absl::StatusOr<ModelDescription> Delete(const std::string& etag, Stamp stamp = kNoStamp);
+  // Ends what runs and waits with UNAVAILABLE, STOPPING: the server drains.
   void Stop();
 
   // One turn, until about `until`, on a training lane; never two at a time. Returns
   // whether there is more to do.
   bool RunSlice(const engine::Executor& executor, absl::Time until);
+
+  // For who keeps models. What the log has of it, when it is read anew: of use where the
+  // numbers are not in memory, or are not what the log has.
+  void Recover(std::vector<TailRecord> tail);
+  // Records wait to be replayed.
+  bool has_tail() const;
+  // Replays them. As Load.
+  absl::Status Replay();
+  // The first record that is in no checkpoint.
+  std::optional<uint64_t> first_uncovered() const;
+  // Writes one, if there is a record that is in none. Waits for the disk.
+  absl::Status WriteCheckpoint();
+  // Takes the numbers from memory, unless they are used, or not all in the checkpoint.
+  bool TryUnload();
 
  private:
   class Impl;

@@ -124,9 +124,8 @@ void PutStatus(const absl::Status& status, ByteWriter* writer) {
   writer->Put(static_cast<uint8_t>(status.code()));
   writer->PutText(status.message());
   std::map<std::string, std::string> payloads;  // a status gives them in any order
-  status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) {
-    payloads.emplace(type, payload);
-  });
+  status.ForEachPayload(
+      [&](absl::string_view type, const absl::Cord& payload) { payloads.emplace(type, payload); });
   writer->Put<uint64_t>(payloads.size());
   for (const auto& [type, payload] : payloads) {
     writer->PutText(type);

@@ -1,5 +1,8 @@
 // Registry: the models there are, by id, and the window of lifecycle request ids.
+// With a store they are kept: Open brings them back, Close leaves nothing to be read from
+// the log.
 // Thread-safe: look-ups share no lock with each other for longer than a map look-up.
+// Changes wait for the disk, so they are for worker threads.
 #ifndef CHAINRULE_SERVER_MODELS_REGISTRY_H_
 #define CHAINRULE_SERVER_MODELS_REGISTRY_H_
 
@@ -10,38 +13,63 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/models/keeper.h"
+#include "server/models/lifecycle_window.h"
 #include "server/models/limits.h"
 #include "server/models/model.h"
-#include "server/models/request_window.h"
 #include "server/models/settings.h"
+#include "server/store/store.h"
 
 namespace chainrule::server {
 
+// Whether calls to a model will be answered; kGone: it was deleted.
+enum class ModelHealth : uint8_t { kServing, kNotServing, kGone };
+
 class Registry {
  public:
-  // `scheduler` outlives the models.
+  // Models that live in memory. `scheduler` outlives them.
   Registry(const Limits& limits, WriterScheduler* scheduler);
+
+  struct Keeping {
+    Store* store = nullptr;                      // outlives the registry
+    const engine::Executor* executor = nullptr;  // for replays; outlives it, too
+    Keeper::Options keeper;
+    // After the log failed: how often to try whether the disk is back.
+    absl::Duration retry_interval = absl::Seconds(1);
+  };
+  // Models that are kept. Call Open before anything else.
+  Registry(const Limits& limits, WriterScheduler* scheduler, const Keeping& keeping);
+  // Whoever gives turns to models has ended.
   ~Registry();
 
-  // A lifecycle call's request id and what it brought. A repeat while the first is
-  // under way waits for it, so these calls are for compute threads.
-  struct Request {
-    std::string id;  // empty: none
-    ContentDigest digest{};
-  };
+  // Reads which models there are, and what the log has of them; their numbers are read
+  // when they are needed, or soon, if the log has something of them.
+  absl::Status Open();
+  // Writes all checkpoints, empties the log and closes the store: what is left then needs
+  // no recovery. After Stop, when nothing runs any more. Once.
+  absl::Status Close();
+
+  using Request = LifecycleRequest;
   struct Result {
     ModelDescription model;
     bool replayed = false;
   };
 
   // Draws the weights. ALREADY_EXISTS, MODEL_EXISTS; INVALID_ARGUMENT, LIMIT_EXCEEDED:
-  // there are max_models; UNAVAILABLE, STOPPING.
+  // there are max_models; UNAVAILABLE, STOPPING or STORAGE_FAILED.
   absl::StatusOr<Result> Create(const std::string& id,
                                 std::shared_ptr<const ModelSettings> settings,
                                 engine::Normalization normalization,
                                 std::map<std::string, std::string> labels, const Request& request);
+  // The same of a model that begins with these numbers.
+  absl::StatusOr<Result> CreateFrom(const std::string& id,
+                                    std::shared_ptr<const ModelSettings> settings,
+                                    engine::ModelState state,
+                                    std::map<std::string, std::string> labels,
+                                    const Request& request);
   // What Create would make of it, without making it: no uid, etag or times. Fails as
   // Create would.
   absl::StatusOr<ModelDescription> Validate(const std::string& id,
@@ -68,11 +96,16 @@ class Registry {
 
   int64_t size() const;
 
-  // Calls `listener(id, exists)` on each creation and deletion, one at a time and in
-  // their order (the health service). It may look models up, and change none.
-  void SetListener(std::function<void(const std::string& id, bool exists)> listener);
+  // Calls `listener(id, health)` on each creation and deletion and when a model's health
+  // changes, one at a time and in their order (the health service). It may look models up,
+  // and change none.
+  void SetListener(std::function<void(const std::string& id, ModelHealth health)> listener);
+  // Calls `listener(works)` when the log fails, and when it works again.
+  void SetStorageListener(std::function<void(bool works)> listener);
   // Refuses new changes and cancels what runs and waits with UNAVAILABLE (drain).
   void Stop();
+  // Returns when no record waits to be replayed. For tests and tools.
+  void WaitForRecovery();
 
  private:
   class Impl;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <optional>
 #include <string>
@@ -40,6 +41,10 @@ class RequestWindow {
   // Stores, or replaces, the outcome of an id, which counts as the newest then.
   void Store(absl::string_view request_id, const ContentDigest& digest, Outcome outcome,
              absl::Time now);
+  // Told of each id that is forgotten. May be empty.
+  void SetListener(std::function<void(const std::string& id)> listener) {
+    listener_ = std::move(listener);
+  }
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
 
   // Calls `visit(id, digest, time, outcome)` with each, oldest first.
@@ -65,11 +70,12 @@ class RequestWindow {
   void Forget(absl::Time now);
   void ForgetOldest();
 
-  const int64_t max_count_;
-  const absl::Duration max_age_;
+  int64_t max_count_;
+  absl::Duration max_age_;
   absl::Time forgotten_until_ = absl::InfinitePast();  // when the last one forgotten was stored
   std::unordered_map<std::string, Entry> entries_;
   std::list<std::string> order_;  // as last stored
+  std::function<void(const std::string& id)> listener_;
 };
 
 template <typename Outcome>
@@ -112,6 +118,7 @@ template <typename Outcome>
 void RequestWindow<Outcome>::ForgetOldest() {
   const auto oldest = entries_.find(order_.front());
   forgotten_until_ = std::max(forgotten_until_, oldest->second.time);
+  if (listener_) listener_(order_.front());
   entries_.erase(oldest);
   order_.pop_front();
 }

@@ -5,6 +5,7 @@
 #include "absl/time/clock.h"
 #include "server/models/completion.h"
 #include "server/models/errors.h"
+#include "server/models/state_codec.h"
 #include "server/models/write.h"
 
 namespace chainrule::server {
@@ -25,7 +26,9 @@ void DropOldReports(TrainResult* result) {
   }
 }
 
-// One Train or Fit: read at its turn, then trained a slice at a time.
+// One Train or Fit: read at its turn, then trained a slice at a time. What readers may
+// see of it before it ends is what has a record: a long one keeps its progress now and
+// then, and the reports of its epochs go out with that.
 class TrainWrite : public Write {
  public:
   explicit TrainWrite(TrainCall call)
@@ -33,17 +36,24 @@ class TrainWrite : public Write {
         options_(std::move(call.options)),
         read_(std::move(call.read)),
         on_epoch_(std::move(call.on_epoch)),
-        done_(std::move(call.done)) {}
+        done_(std::make_shared<Completion<Answer>>(std::move(call.done))) {}
 
   bool Run(Writer* writer, const engine::Executor& executor, absl::Time until) override {
     if (trainer_ == nullptr) {
-      std::optional<absl::StatusOr<TrainReply>> answer = Begin(writer, executor);
-      if (answer.has_value()) return Finish(*std::move(answer));
+      std::optional<Answer> answer = Begin(writer, executor);
+      if (answer.has_value()) {
+        writer->Then(AnswerWith<TrainReply>(done_, *std::move(answer)));
+        return true;
+      }
     }
     return Advance(writer, until);
   }
 
-  void Fail(absl::Status status) override { done_(std::move(status)); }
+  void Fail(absl::Status status) override {
+    trainer_.reset();
+    input_.reset();
+    (*done_)(std::move(status));
+  }
 
  private:
   using Answer = absl::StatusOr<TrainReply>;
@@ -56,6 +66,7 @@ class TrainWrite : public Write {
     if (*seen != nullptr) {
       if (std::optional<Answer> stored = Stored(**seen)) return stored;
       progress = std::get<TrainProgress>(**seen);
+      repeatable_ = false;  // a replay would have to begin in the middle, too
     }
     if (absl::Status status = CheckNormalization(*writer, progress); !status.ok()) {
       return Answer(std::move(status));
@@ -66,6 +77,7 @@ class TrainWrite : public Write {
         std::make_unique<Trainer>(*network_, input_->examples, Validation(), options_,
                                   writer->state(), executor, cancellation(), std::move(progress));
     reports_ = trainer_->result().epochs.size();
+    kept_ = absl::Now();
     return std::nullopt;
   }
 
@@ -104,76 +116,126 @@ class TrainWrite : public Write {
   // Mini-batches until about `until`. Returns whether it is finished.
   bool Advance(Writer* writer, absl::Time until) {
     while (!trainer_->done()) {
-      if (absl::Status status = trainer_->Step(); !status.ok()) return Stop(writer, status);
+      if (absl::Status status = trainer_->Step(); !status.ok()) {
+        Stop(writer, status);
+        return true;
+      }
       Report(writer);
       if (absl::Now() >= until && !trainer_->done()) {
-        Publish(writer);
+        Show(writer);
         return false;
       }
     }
-    return Complete(writer);
+    Complete(writer);
+    return true;
   }
 
   // Readers see a step before anybody hears of it.
   void Report(Writer* writer) {
-    const std::vector<EpochReport>& reports = trainer_->result().epochs;
-    if (reports.size() == reports_) return;
-    Publish(writer);
-    for (; reports_ < reports.size(); ++reports_) {
-      if (on_epoch_) on_epoch_(reports[reports_]);
+    const size_t reports = trainer_->result().epochs.size();
+    if (reports == reports_) return;
+    Show(writer);
+    if (writer->shows_steps()) writer->Then(TellReports());
+  }
+
+  void Show(Writer* writer) {
+    if (writer->shows_steps() && trainer_->step() != writer->state().step) {
+      writer->Show(trainer_->Share());
     }
+    if (trainer_->done() || trainer_->step() == writer->state().step) return;
+    if (writer->ProgressIsDue(kept_, ProgressBytes())) Keep(writer);
   }
 
-  void Publish(Writer* writer) {
-    if (trainer_->step() != writer->state().step) writer->Commit(trainer_->Share());
+  int64_t ProgressBytes() const {
+    const int64_t state = StateBytes(*network_);
+    return trainer_->progress().best_state.has_value() ? 2 * state : state;
   }
 
-  bool Complete(Writer* writer) {
-    Publish(writer);
+  // What is done so far, from which a repeat goes on.
+  void Keep(Writer* writer) {
+    repeatable_ = false;
+    kept_ = absl::Now();
+    engine::ModelState state = trainer_->Share();
+    writer->Commit(state, MakeRecord(Progress(), state), TellReports());
+  }
+
+  TrainProgress Progress() const {
+    TrainProgress progress = trainer_->progress();
+    DropOldReports(&progress.result);
+    return progress;
+  }
+
+  // Tells of the epochs that nobody was told of yet.
+  Journal::Done TellReports() {
+    const std::vector<EpochReport>& all = trainer_->result().epochs;
+    std::vector<EpochReport> reports(all.begin() + static_cast<ptrdiff_t>(reports_), all.end());
+    reports_ = all.size();
+    return [on_epoch = on_epoch_, reports = std::move(reports)](const absl::Status& kept, int64_t) {
+      if (!kept.ok() || !on_epoch) return;
+      for (const EpochReport& report : reports) on_epoch(report);
+    };
+  }
+
+  void Complete(Writer* writer) {
     TrainReply reply{.result = trainer_->result(), .model_step = trainer_->step()};
     DropOldReports(&reply.result);
-    Remember(writer, reply);
-    Release(writer);
-    return Finish(std::move(reply));
+    RecordBody body = Body(*writer);
+    End(writer, reply, reply, std::move(body));
+  }
+
+  // What it takes to do it again, or the numbers after it, whichever is smaller.
+  RecordBody Body(const Writer& writer) const {
+    if (!writer.keeps()) return std::monostate();
+    const bool replayable =
+        repeatable_ && !options_.time_limit.has_value() && !input_->validation.has_value();
+    if (!replayable || BodyBytes(input_->examples, *network_) >= StateBytes(*network_)) {
+      return NumbersBody(writer);
+    }
+    return TrainBody{options_, network_->spec().optimizer.learning_rate, input_->examples};
+  }
+
+  RecordBody NumbersBody(const Writer& writer) const {
+    if (trainer_->step() == writer.state().step) return std::monostate();
+    return trainer_->Share();
   }
 
   // It diverged, for good; or it was interrupted and can go on. The steps done stay.
-  bool Stop(Writer* writer, const absl::Status& why) {
+  void Stop(Writer* writer, const absl::Status& why) {
     const bool diverged = why.code() == absl::StatusCode::kFailedPrecondition;
     if (!diverged) trainer_->Interrupt();
-    Publish(writer);
     absl::Status status = diverged ? why : Interrupted(why, writer->id(), trainer_->step());
-    if (diverged) {
-      Remember(writer, status);
-    } else {
-      TrainProgress progress = trainer_->progress();
-      DropOldReports(&progress.result);
-      Remember(writer, std::move(progress));
-    }
-    Release(writer);
-    return Finish(std::move(status));
+    WriteOutcome outcome = status;
+    if (!diverged) outcome = Progress();
+    RecordBody body = NumbersBody(*writer);
+    End(writer, std::move(outcome), std::move(status), std::move(body));
   }
 
   // Gives the training's memory back before the caller hears that it ended.
-  void Release(Writer* writer) {
+  void End(Writer* writer, WriteOutcome outcome, Answer answer, RecordBody body) {
+    engine::ModelState state = trainer_->Share();
+    Journal::Done tell = TellReports();
     trainer_.reset();
     input_.reset();
     writer->SetTraining(false);
-  }
-
-  bool Finish(Answer answer) {
-    done_(std::move(answer));
-    return true;
+    writer->Commit(
+        std::move(state), MakeRecord(std::move(outcome), std::move(body)),
+        [tell = std::move(tell), done = AnswerWith<TrainReply>(done_, std::move(answer))](
+            const absl::Status& kept, int64_t durable_step) {
+          tell(kept, durable_step);
+          done(kept, durable_step);
+        });
   }
 
   engine::TrainOptions options_;
   std::function<absl::StatusOr<TrainInput>()> read_;
   const std::function<void(const EpochReport&)> on_epoch_;
-  Completion<Answer> done_;
+  const SharedCompletion<TrainReply> done_;
   std::optional<TrainInput> input_;
   std::shared_ptr<const engine::Network> network_;
   std::unique_ptr<Trainer> trainer_;
-  size_t reports_ = 0;  // that were told
+  size_t reports_ = 0;      // that were told
+  bool repeatable_ = true;  // it is one run from the numbers that the model is at
+  absl::Time kept_;         // when its progress was
 };
 
 }  // namespace

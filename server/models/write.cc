@@ -32,9 +32,14 @@ absl::Status Write::CheckStep(const Writer& writer) const {
   return StepMismatch(writer.id(), step, *options_.if_step);
 }
 
-void Write::Remember(Writer* writer, WriteOutcome outcome) const {
-  if (options_.request_id.empty()) return;
-  writer->window().Store(options_.request_id, digest_, std::move(outcome), absl::Now());
+Record Write::MakeRecord(WriteOutcome outcome, RecordBody body) const {
+  Record record;
+  record.body = std::move(body);
+  if (options_.request_id.empty()) return record;
+  record.request_id = options_.request_id;
+  record.digest = digest_;
+  record.outcome = std::move(outcome);
+  return record;
 }
 
 }  // namespace chainrule::server

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,9 +18,11 @@
 #include "engine/core/executor.h"
 #include "engine/nn/network.h"
 #include "engine/train/model_state.h"
-#include "engine/train/trainer.h"
 #include "server/models/calls.h"
+#include "server/models/completion.h"
+#include "server/models/journal.h"
 #include "server/models/outcome.h"
+#include "server/models/record.h"
 
 namespace chainrule::server {
 
@@ -30,9 +33,24 @@ class Writer {
   // The numbers that the next change starts from, and their network.
   virtual const engine::ModelState& state() const = 0;
   virtual std::shared_ptr<const engine::Network> network() const = 0;
-  virtual RequestWindow<WriteOutcome>& window() = 0;
-  // Makes a whole step visible to readers. Everything that changes numbers passes here.
-  virtual void Commit(engine::ModelState state) = 0;
+  virtual WriteWindow& window() = 0;
+
+  // Whether changes are kept in a log, so that records need bodies.
+  virtual bool keeps() const = 0;
+  // Whether readers see the steps of a change before it has a record.
+  virtual bool shows_steps() const = 0;
+  // Whether a change that goes on should keep what it has done since `last`, in so many
+  // bytes.
+  virtual bool ProgressIsDue(absl::Time last, int64_t bytes) const = 0;
+  // Makes steps of a change that goes on visible. Requires shows_steps().
+  virtual void Show(engine::ModelState state) = 0;
+
+  // Moves the model on to `state`, remembers the record's outcome under its request id,
+  // and calls `done` when the log has it. The record's header is filled in here. A state
+  // of the same step is the same numbers.
+  virtual void Commit(engine::ModelState state, Record record, Journal::Done done) = 0;
+  // Calls `done` when the log has all that came before.
+  virtual void Then(Journal::Done done) = 0;
   // Whether the buffers of a training exist now, for the memory that the model reports.
   virtual void SetTraining(bool training) = 0;
 };
@@ -50,9 +68,10 @@ class Write {
     return options_.cancellation;
   }
 
-  // Works until about `until`. Returns whether it is finished, its `done` called.
+  // Works until about `until`. Returns whether it is finished: its `done` was called, or
+  // will be when the log has what it waits for.
   virtual bool Run(Writer* writer, const engine::Executor& executor, absl::Time until) = 0;
-  // Ends it before its turn has come.
+  // Ends it where it stands, before its turn has come or in the middle.
   virtual void Fail(absl::Status status) = 0;
 
  protected:
@@ -61,8 +80,8 @@ class Write {
   // remembered of the id, or null: the change is a new one.
   absl::StatusOr<WriteOutcome*> Admit(Writer* writer,
                                       absl::FunctionRef<absl::StatusOr<ContentDigest>()> read);
-  // Keeps the outcome for repeats, if there is a request id.
-  void Remember(Writer* writer, WriteOutcome outcome) const;
+  // A record of this write, with the outcome if there is a request id.
+  Record MakeRecord(WriteOutcome outcome, RecordBody body) const;
 
  private:
   absl::Status CheckStep(const Writer& writer) const;
@@ -71,6 +90,21 @@ class Write {
   const WriteOptions options_;
   ContentDigest digest_{};
 };
+
+// A call's `done`, which what waits for the log holds, too.
+template <typename Reply>
+using SharedCompletion = std::shared_ptr<Completion<absl::StatusOr<Reply>>>;
+
+// What gives `done` its answer when the log says how it is.
+template <typename Reply>
+Journal::Done AnswerWith(SharedCompletion<Reply> done, absl::StatusOr<Reply> answer) {
+  return [done = std::move(done), answer = std::move(answer)](const absl::Status& kept,
+                                                              int64_t durable_step) mutable {
+    if (!kept.ok()) return (*done)(kept);
+    if (answer.ok()) answer->durable_step = durable_step;
+    (*done)(std::move(answer));
+  };
+}
 
 std::unique_ptr<Write> MakeWrite(TrainCall call);
 std::unique_ptr<Write> MakeWrite(SetWeightsCall call);

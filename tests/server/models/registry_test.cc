@@ -226,7 +226,8 @@ TEST_F(RegistryTest, OnlyOneOfManyCreatesOfANameSucceeds) {
 
 TEST_F(RegistryTest, ListenerHearsOfCreationsAndDeletionsInOrder) {
   std::vector<std::pair<std::string, bool>> heard;
-  registry_.SetListener([&](const std::string& id, bool exists) {
+  registry_.SetListener([&](const std::string& id, ModelHealth health) {
+    const bool exists = health == ModelHealth::kServing;
     EXPECT_EQ(registry_.Find(id).ok(), exists);
     heard.emplace_back(id, exists);
   });

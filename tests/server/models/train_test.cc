@@ -207,7 +207,7 @@ TEST_F(TrainTest, DeletedModelRefusesAtOnceAndItsSnapshotStays) {
   EXPECT_TRUE(scheduler_.idle());
   EXPECT_EQ(Reason(answer.status()), "MODEL_DELETED");
   EXPECT_EQ(model_->snapshot()->step(), 0);
-  EXPECT_EQ(model_->Delete("").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(model_->Delete("").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(TrainTest, StoppedModelAnswersUnavailable) {

@@ -1,0 +1,141 @@
+#include "server/models/model_impl.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "server/models/errors.h"
+#include "server/store/errors.h"
+
+namespace chainrule::server {
+
+using engine::MutexLock;
+
+Model::Impl::Impl(StoredModel stored, const Limits& limits, Keeper* keeper,
+                  WriterScheduler* scheduler)
+    : id_(stored.facts.id),
+      uid_(stored.facts.uid),
+      keeper_(keeper),
+      scheduler_(scheduler),
+      journal_(std::make_shared<Journal>(keeper)),
+      book_(keeper, std::move(stored)),
+      queue_(id_),
+      numbers_(id_, uid_, limits, keeper, journal_) {}
+
+void Model::Impl::Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelState state) {
+  VisitTurn turn(&turn_);
+  numbers_.Begin(std::move(settings), std::move(state));
+}
+
+absl::StatusOr<std::shared_ptr<const Snapshot>> Model::Impl::Load() {
+  if (auto snapshot = journal_->snapshot()) return snapshot;
+  VisitTurn turn(&turn_);
+  if (auto snapshot = journal_->snapshot()) return snapshot;
+  if (absl::Status status = LoadNumbers(); !status.ok()) return status;
+  return journal_->snapshot();
+}
+
+absl::Status Model::Impl::LoadNumbers() {
+  absl::Status status = numbers_.Load(book_.facts().spec, book_.checkpoint());
+  const bool damaged = status.code() == absl::StatusCode::kDataLoss;
+  if (status.ok() || damaged) {
+    MutexLock lock(&mutex_);
+    cold_ = Cold();
+    cold_.damage = status;
+  }
+  if (status.ok() || damaged) {
+    keeper_->TellCondition(id_, uid_, damaged ? ModelCondition::kFailed : ModelCondition::kReady);
+  }
+  return status;
+}
+
+absl::StatusOr<StoredSettings> Model::Impl::settings() const {
+  if (const auto snapshot = journal_->snapshot()) {
+    return StoredSettings{snapshot->shared_settings(), snapshot->state().normalization};
+  }
+  MutexLock lock(&mutex_);
+  if (!cold_.settings.has_value()) {
+    absl::StatusOr<StoredSettings> settings = DecodeSettings(book_.facts().spec);
+    if (!settings.ok()) return ModelDamaged(id_, settings.status().message());
+    cold_.settings = *std::move(settings);
+  }
+  return *cold_.settings;
+}
+
+void Model::Impl::Enqueue(std::unique_ptr<Write> write, std::shared_ptr<Model> self) {
+  const absl::StatusOr<bool> schedule = queue_.Push(&write);
+  if (!schedule.ok()) return write->Fail(schedule.status());
+  if (*schedule) scheduler_->Schedule(std::move(self));
+}
+
+bool Model::Impl::RunSlice(const engine::Executor& executor, absl::Time until) {
+  SliceTurn turn(&turn_);
+  FailCancelled();
+  if (absl::Status status = Prepare(); !status.ok()) {
+    FailRunning(status);
+    for (const std::unique_ptr<Write>& write : queue_.TakeAll()) write->Fail(status);
+    return queue_.NeedsTurn(false);
+  }
+  do {
+    if (running_ == nullptr) running_ = queue_.TakeNext();
+    if (running_ == nullptr) break;
+    if (running_->Run(&numbers_, executor, until)) running_.reset();
+  } while (absl::Now() < until && !journal_->failed());
+  return queue_.NeedsTurn(running_ != nullptr);
+}
+
+// OK once the numbers are here, and can be changed.
+absl::Status Model::Impl::Prepare() {
+  if (keeper_ == nullptr) return absl::OkStatus();
+  if (absl::Status status = keeper_->status(); !status.ok()) return status;
+  if (!numbers_.loaded()) return LoadNumbers();
+  if (journal_->failed()) return StorageFailed("what was written last is being read back");
+  return absl::OkStatus();
+}
+
+// Those who gave up while they wait behind others hear of it now, not at their turn.
+void Model::Impl::FailCancelled() {
+  for (std::unique_ptr<Write>& cancelled : queue_.TakeCancelled()) {
+    const std::shared_ptr<Write> write = std::move(cancelled);
+    const std::shared_ptr<const Snapshot> snapshot = journal_->snapshot();
+    const int64_t step = std::max(numbers_.state().step, snapshot ? snapshot->step() : 0);
+    absl::Status why = Interrupted(write->cancellation().Check(), id_, step);
+    numbers_.Then(
+        [write, why](const absl::Status& kept, int64_t) { write->Fail(kept.ok() ? why : kept); });
+  }
+}
+
+void Model::Impl::FailRunning(const absl::Status& status) {
+  if (running_ == nullptr) return;
+  numbers_.SetTraining(false);
+  std::exchange(running_, nullptr)->Fail(status);
+}
+
+absl::Status Model::Impl::Replay() {
+  VisitTurn turn(&turn_);
+  return numbers_.loaded() ? absl::OkStatus() : LoadNumbers();
+}
+
+void Model::Impl::Recover(std::vector<TailRecord> tail) {
+  VisitTurn turn(&turn_);
+  if (numbers_.loaded() && !journal_->failed()) return;
+  FailRunning(StorageFailed("what was written last is being read back"));
+  const uint64_t covered = book_.checkpoint().sequence;
+  std::erase_if(tail, [&](const TailRecord& record) { return record.sequence <= covered; });
+  numbers_.Recover(std::move(tail));
+  MutexLock lock(&mutex_);
+  cold_.tail_step = numbers_.TailStep();
+  cold_.damage = absl::OkStatus();
+}
+
+bool Model::Impl::has_tail() const {
+  MutexLock lock(&mutex_);
+  return cold_.tail_step.has_value();
+}
+
+std::optional<uint64_t> Model::Impl::first_uncovered() {
+  VisitTurn turn(&turn_);
+  return numbers_.first_uncovered();
+}
+
+}  // namespace chainrule::server

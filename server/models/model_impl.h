@@ -1,0 +1,87 @@
+// Model::Impl: the parts of a model and how they work together. See model.h for what it
+// does, and for the parts: numbers.h (the writer's side, under the turn), journal.h (what
+// readers see), facts_book.h, write_queue.h.
+#ifndef CHAINRULE_SERVER_MODELS_MODEL_IMPL_H_
+#define CHAINRULE_SERVER_MODELS_MODEL_IMPL_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/mutex.h"
+#include "server/models/facts_book.h"
+#include "server/models/journal.h"
+#include "server/models/model.h"
+#include "server/models/numbers.h"
+#include "server/models/settings_json.h"
+#include "server/models/turn.h"
+#include "server/models/write.h"
+#include "server/models/write_queue.h"
+
+namespace chainrule::server {
+
+class Model::Impl {
+ public:
+  Impl(StoredModel stored, const Limits& limits, Keeper* keeper, WriterScheduler* scheduler);
+
+  const std::string& id() const { return id_; }
+  const std::string& uid() const { return uid_; }
+  Journal& journal() { return *journal_; }
+  FactsBook& book() { return book_; }
+  WriteQueue& queue() { return queue_; }
+
+  void Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelState state);
+  absl::StatusOr<std::shared_ptr<const Snapshot>> Load();
+  absl::StatusOr<StoredSettings> settings() const;
+  ModelDescription Describe(const ModelFacts& facts) const;
+
+  void Enqueue(std::unique_ptr<Write> write, std::shared_ptr<Model> self);
+  bool RunSlice(const engine::Executor& executor, absl::Time until);
+  absl::StatusOr<ModelDescription> Update(const std::string& etag, ModelUpdate update, Stamp stamp);
+  absl::StatusOr<ModelDescription> Delete(const std::string& etag, Stamp stamp);
+
+  absl::Status Replay();
+  void Recover(std::vector<TailRecord> tail);
+  bool has_tail() const;
+  std::optional<uint64_t> first_uncovered();
+  absl::Status WriteCheckpoint();
+  bool TryUnload();
+
+ private:
+  // What is known of numbers that are not in memory.
+  struct Cold {
+    std::optional<int64_t> tail_step;  // where the records behind the checkpoint lead
+    absl::Status damage;
+    std::optional<StoredSettings> settings;
+  };
+  absl::Status Prepare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  absl::Status LoadNumbers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void FailCancelled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void FailRunning(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  absl::Status SetLearningRate(double learning_rate);
+  std::optional<Numbers::Capture> Capture();
+  bool StillHolds(const Numbers::Capture& capture);
+  absl::Status PutCheckpoint(const Numbers::Capture& capture);
+  int64_t MemoryBytes(const Snapshot& snapshot) const;
+
+  const std::string id_;
+  const std::string uid_;
+  Keeper* const keeper_;
+  WriterScheduler* const scheduler_;
+  const std::shared_ptr<Journal> journal_;
+  FactsBook book_;
+  WriteQueue queue_;
+  engine::Mutex checkpoints_mutex_;  // one checkpoint at a time; before turn_
+
+  Turn turn_;
+  Numbers numbers_ ABSL_GUARDED_BY(turn_);
+  std::unique_ptr<Write> running_ ABSL_GUARDED_BY(turn_);
+
+  mutable engine::Mutex mutex_;
+  mutable Cold cold_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_MODELS_MODEL_IMPL_H_
