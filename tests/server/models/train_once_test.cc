@@ -1,10 +1,12 @@
 // Request ids: a training happens exactly once, also when it is interrupted.
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/server/models/kept_models.h"
 #include "tests/server/models/test_models.h"
 
 namespace chainrule::server {
@@ -12,29 +14,66 @@ namespace {
 
 constexpr char kId[] = "919108f7-52d1-4320-9bac-f847db4148a8";
 
-class TrainOnceTest : public ::testing::Test {
+// Where models live: in memory, in a store, or in a store whose process ends after each
+// call.
+enum class Life { kMemory, kKept, kCrashing };
+
+class TrainOnceTest : public ::testing::TestWithParam<Life> {
  protected:
+  void Make(std::shared_ptr<const ModelSettings> settings, const Limits& limits = Limits()) {
+    if (GetParam() == Life::kMemory) {
+      model_ = MakeModel(&scheduler_, std::move(settings), limits);
+      return;
+    }
+    kept_.emplace(limits);
+    model_ = kept_->Create("iris", std::move(settings));
+  }
+  void Make() { Make(TestSettings()); }
+  void SetUp() override { Make(); }
+  void TearDown() override { model_.reset(); }
+
+  void RunAll() { kept_.has_value() ? kept_->RunAll() : scheduler_.RunAll(); }
+  void RunOne() { kept_.has_value() ? kept_->RunOne() : scheduler_.RunOne(); }
+  void Crash() {
+    if (GetParam() != Life::kCrashing) return;
+    model_.reset();
+    kept_->Crash();
+    model_ = kept_->Find("iris");
+    ASSERT_TRUE(model_->Load().ok());
+  }
   // Runs a call to its end.
   absl::StatusOr<TrainReply> Train(TrainCall call, Answer<TrainReply>* answer) {
     model_->Train(std::move(call));
-    scheduler_.RunAll();
-    return answer->Get();
+    RunAll();
+    absl::StatusOr<TrainReply> reply = answer->Get();
+    Crash();
+    return reply;
   }
   // Runs a call for `steps` mini-batches and then cancels it.
   void Interrupt(TrainCall call, Answer<TrainReply>* answer, int64_t steps) {
     const auto cancellation = call.write.cancellation;
     model_->Train(std::move(call));
-    for (int64_t i = 0; i < steps; ++i) scheduler_.RunOne();
+    for (int64_t i = 0; i < steps; ++i) RunOne();
     cancellation->Cancel();
-    scheduler_.RunAll();
+    RunAll();
     EXPECT_EQ(answer->status().code(), absl::StatusCode::kCancelled);
+    Crash();
   }
 
   ManualScheduler scheduler_;
-  std::shared_ptr<Model> model_ = MakeModel(&scheduler_);
+  std::optional<KeptModels> kept_;
+  std::shared_ptr<Model> model_;
 };
 
-TEST_F(TrainOnceTest, RepeatReturnsTheStoredReplyAndChangesNothing) {
+std::string NameOf(const ::testing::TestParamInfo<Life>& life) {
+  if (life.param == Life::kMemory) return "InMemory";
+  return life.param == Life::kKept ? "Kept" : "Crashing";
+}
+
+INSTANTIATE_TEST_SUITE_P(Lives, TrainOnceTest,
+                         ::testing::Values(Life::kMemory, Life::kKept, Life::kCrashing), NameOf);
+
+TEST_P(TrainOnceTest, RepeatReturnsTheStoredReplyAndChangesNothing) {
   Answer<TrainReply> first, repeat;
   ASSERT_TRUE(Train(TestCall(2, &first, kId), &first).ok());
   const std::vector<float> trained = Parameters(*model_);
@@ -48,7 +87,7 @@ TEST_F(TrainOnceTest, RepeatReturnsTheStoredReplyAndChangesNothing) {
   EXPECT_EQ(model_->Describe().step, 6);
 }
 
-TEST_F(TrainOnceTest, RepeatOfAnOldCallAnswersWithTheStepOfThen) {
+TEST_P(TrainOnceTest, RepeatOfAnOldCallAnswersWithTheStepOfThen) {
   Answer<TrainReply> first, other, repeat;
   ASSERT_TRUE(Train(TestCall(1, &first, kId), &first).ok());
   ASSERT_TRUE(Train(TestCall(1, &other), &other).ok());
@@ -56,23 +95,23 @@ TEST_F(TrainOnceTest, RepeatOfAnOldCallAnswersWithTheStepOfThen) {
   EXPECT_EQ(model_->Describe().step, 6);
 }
 
-TEST_F(TrainOnceTest, CallsWithoutAnIdAreAllNew) {
+TEST_P(TrainOnceTest, CallsWithoutAnIdAreAllNew) {
   Answer<TrainReply> first, second;
   ASSERT_TRUE(Train(TestCall(1, &first), &first).ok());
   EXPECT_EQ(Train(TestCall(1, &second), &second)->model_step, 6);
 }
 
-TEST_F(TrainOnceTest, ConcurrentRepeatsWaitForTheFirst) {
+TEST_P(TrainOnceTest, ConcurrentRepeatsWaitForTheFirst) {
   Answer<TrainReply> answers[3];
   for (Answer<TrainReply>& answer : answers) model_->Train(TestCall(2, &answer, kId));
-  scheduler_.RunAll();
+  RunAll();
   EXPECT_FALSE(answers[0].Get()->replayed);
   EXPECT_TRUE(answers[1].Get()->replayed);
   EXPECT_TRUE(answers[2].Get()->replayed);
   EXPECT_EQ(model_->Describe().step, 6);
 }
 
-TEST_F(TrainOnceTest, SameIdWithOtherRowsIsRefused) {
+TEST_P(TrainOnceTest, SameIdWithOtherRowsIsRefused) {
   Answer<TrainReply> first, other;
   ASSERT_TRUE(Train(TestCall(1, &first, kId), &first).ok());
   TrainCall call = TestCall(1, &other, kId);
@@ -83,7 +122,7 @@ TEST_F(TrainOnceTest, SameIdWithOtherRowsIsRefused) {
   EXPECT_EQ(model_->Describe().step, 3);
 }
 
-TEST_F(TrainOnceTest, SameIdInAnotherRpcIsRefused) {
+TEST_P(TrainOnceTest, SameIdInAnotherRpcIsRefused) {
   Answer<TrainReply> first;
   ASSERT_TRUE(Train(TestCall(1, &first, kId), &first).ok());
   Answer<SetWeightsReply> second;
@@ -97,11 +136,11 @@ TEST_F(TrainOnceTest, SameIdInAnotherRpcIsRefused) {
   };
   call.done = second.Done();
   model_->SetWeights(std::move(call));
-  scheduler_.RunAll();
+  RunAll();
   EXPECT_EQ(Reason(second.status()), "REQUEST_ID_REUSED");
 }
 
-TEST_F(TrainOnceTest, IfStepIsJudgedOnlyWhenTheIdIsFirstSeen) {
+TEST_P(TrainOnceTest, IfStepIsJudgedOnlyWhenTheIdIsFirstSeen) {
   Answer<TrainReply> first, repeat;
   TrainCall call = TestCall(1, &first, kId);
   call.write.if_step = 0;
@@ -111,7 +150,7 @@ TEST_F(TrainOnceTest, IfStepIsJudgedOnlyWhenTheIdIsFirstSeen) {
   EXPECT_TRUE(Train(std::move(call), &repeat)->replayed);
 }
 
-TEST_F(TrainOnceTest, RefusedCallIsNotRemembered) {
+TEST_P(TrainOnceTest, RefusedCallIsNotRemembered) {
   Answer<TrainReply> refused, again;
   TrainCall call = TestCall(1, &refused, kId);
   call.write.if_step = 9;
@@ -119,14 +158,14 @@ TEST_F(TrainOnceTest, RefusedCallIsNotRemembered) {
   EXPECT_FALSE(Train(TestCall(1, &again, kId), &again)->replayed);
 }
 
-TEST_F(TrainOnceTest, InterruptedCallsRepeatEndsInTheBitsOfAnUndisturbedOne) {
+TEST_P(TrainOnceTest, InterruptedCallsRepeatEndsInTheBitsOfAnUndisturbedOne) {
   ManualScheduler other_scheduler;
   const std::shared_ptr<Model> undisturbed = MakeModel(&other_scheduler);
   Answer<TrainReply> whole;
   undisturbed->Train(TestCall(4, &whole));
   other_scheduler.RunAll();
   for (int64_t steps = 0; steps < 12; ++steps) {
-    model_ = MakeModel(&scheduler_);
+    Make();
     Answer<TrainReply> interrupted, repeat;
     Interrupt(TestCall(4, &interrupted, kId), &interrupted, steps);
     ASSERT_EQ(model_->Describe().step, steps);
@@ -141,7 +180,7 @@ TEST_F(TrainOnceTest, InterruptedCallsRepeatEndsInTheBitsOfAnUndisturbedOne) {
   }
 }
 
-TEST_F(TrainOnceTest, CallInterruptedTwiceGoesOnTwice) {
+TEST_P(TrainOnceTest, CallInterruptedTwiceGoesOnTwice) {
   Answer<TrainReply> first, second, third, fourth;
   Interrupt(TestCall(4, &first, kId), &first, 2);
   Interrupt(TestCall(4, &second, kId), &second, 5);
@@ -150,7 +189,7 @@ TEST_F(TrainOnceTest, CallInterruptedTwiceGoesOnTwice) {
   EXPECT_TRUE(Train(TestCall(4, &fourth, kId), &fourth)->replayed);
 }
 
-TEST_F(TrainOnceTest, InterruptedCallGoesOnAlsoWhenItsIfStepNoLongerHolds) {
+TEST_P(TrainOnceTest, InterruptedCallGoesOnAlsoWhenItsIfStepNoLongerHolds) {
   Answer<TrainReply> first, repeat;
   TrainCall call = TestCall(2, &first, kId);
   call.write.if_step = 0;
@@ -160,7 +199,7 @@ TEST_F(TrainOnceTest, InterruptedCallGoesOnAlsoWhenItsIfStepNoLongerHolds) {
   EXPECT_EQ(Train(std::move(call), &repeat)->model_step, 6);
 }
 
-TEST_F(TrainOnceTest, InterruptedCallKeepsTheNormalizationItFitted) {
+TEST_P(TrainOnceTest, InterruptedCallKeepsTheNormalizationItFitted) {
   Answer<TrainReply> first, repeat;
   TrainCall call = TestCall(2, &first, kId);
   call.options.fit_normalization = true;
@@ -174,8 +213,8 @@ TEST_F(TrainOnceTest, InterruptedCallKeepsTheNormalizationItFitted) {
   EXPECT_EQ(model_->Describe().normalization->inputs.mean, fitted);
 }
 
-TEST_F(TrainOnceTest, CallThatDivergedIsFinal) {
-  model_ = MakeModel(&scheduler_, TestSettings(1e30));
+TEST_P(TrainOnceTest, CallThatDivergedIsFinal) {
+  Make(TestSettings(1e30));
   Answer<TrainReply> first, repeat;
   const absl::Status status = Train(TestCall(100, &first, kId), &first).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -188,10 +227,10 @@ TEST_F(TrainOnceTest, CallThatDivergedIsFinal) {
   EXPECT_EQ(model_->Describe().step, step);
 }
 
-TEST_F(TrainOnceTest, ForgottenTimeOrderedIdIsRefused) {
+TEST_P(TrainOnceTest, ForgottenTimeOrderedIdIsRefused) {
   Limits limits;
   limits.request_id_count = 1;
-  model_ = MakeModel(&scheduler_, TestSettings(), limits);
+  Make(TestSettings(), limits);
   constexpr char kOld[] = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
   Answer<TrainReply> first, other, repeat;
   ASSERT_TRUE(Train(TestCall(1, &first, kOld), &first).ok());
