@@ -117,8 +117,17 @@ void AddFlags(Options* options, FlagTable* table) {
               "clients must show a certificate of this authority, a PEM file");
   table->Text("token_file", &options->token_file,
               "calls must bring its first line as 'authorization: Bearer LINE'");
-  table->Group("What it keeps");
-  table->Text("data_dir", &options->data_dir, "the folder that holds the whole state");
+  table->Group("What survives");
+  table->Text("data_dir", &options->data_dir, "the folder that holds everything");
+  table->Choice("durability", &options->durability, "sync",
+                {{"sync", Durability::kSync}, {"relaxed", Durability::kRelaxed}},
+                "sync: an answer survives power loss; relaxed: it may take the last moments");
+  table->Duration("sync_interval", &options->sync_interval,
+                  "relaxed: for how long what was answered may be unsynced");
+  table->Bytes("checkpoint_bytes", &options->checkpoint_bytes,
+               "of log, after which checkpoints are written");
+  table->Duration("checkpoint_interval", &options->checkpoint_interval,
+                  "for which a change waits for its checkpoint at most");
   table->Switch("check", &options->check,
                 "reads the whole data folder and says what is damaged: exit 0 sound, 1 damaged");
   table->Group("How it runs");

@@ -6,6 +6,8 @@
 namespace chainrule::server {
 namespace {
 
+constexpr int64_t kMinCheckpointBytes = int64_t{1} << 20;
+
 absl::Status CheckPositive(absl::string_view flag, int64_t value) {
   if (value > 0) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", value, " must be above 0"));
@@ -76,6 +78,18 @@ absl::Status CheckOptions(const Options& options) {
             ? absl::OkStatus()
             : CheckAddress("http_listen", options.http_listen, false, options.insecure_remote)}) {
     if (!status.ok()) return status;
+  }
+  if (options.data_dir.empty()) {
+    return absl::InvalidArgumentError("--data_dir: must name a folder");
+  }
+  for (const auto& [flag, duration] :
+       {std::pair("sync_interval", options.sync_interval),
+        std::pair("checkpoint_interval", options.checkpoint_interval)}) {
+    if (duration > absl::ZeroDuration()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("--", flag, ": must be above 0"));
+  }
+  if (options.checkpoint_bytes < kMinCheckpointBytes) {
+    return absl::InvalidArgumentError("--checkpoint_bytes: must be 1MiB or more");
   }
   if (options.drain_timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError("--drain_timeout: must be above 0");

@@ -15,6 +15,8 @@ namespace chainrule::server {
 
 inline constexpr char kNoHttp[] = "none";
 
+enum class Durability { kSync, kRelaxed };
+
 struct Options {
   // --- Behaviour ---
 
@@ -34,6 +36,10 @@ struct Options {
   std::string tls_key;
   // Clients must show a certificate that this authority signed. Requires tls_cert.
   std::string tls_client_ca;
+  // SYNC: what was answered survives `kill -9` and power loss. RELAXED: power loss may
+  // take what was answered in the last sync_interval, and above a reply's durable_step.
+  Durability durability = Durability::kSync;
+  absl::Duration sync_interval = absl::Seconds(1);
   // A file whose first line calls must bring as `authorization: Bearer LINE`.
   std::string token_file;
   // From the signal to the end. Calls get most of it to finish in; what trains longer
@@ -50,6 +56,10 @@ struct Options {
   // Of the rows of one Fit, in bytes: what exceeds it goes to a file without a name, up to
   // max_fit_bytes. Several times this, for as many calls at once, must fit into memory.
   int64_t fit_memory = int64_t{64} << 20;
+  // Bytes of the train log after which models' checkpoints are written, so that less of it
+  // has to be replayed; and how long a change waits for its checkpoint at most.
+  int64_t checkpoint_bytes = int64_t{64} << 20;
+  absl::Duration checkpoint_interval = absl::Minutes(5);
   // What gRPC's own buffers may take in all, in bytes. It bounds what unfinished and
   // refused messages cost; several times max_message_bytes is plenty.
   int64_t grpc_memory = int64_t{512} << 20;

@@ -1,7 +1,6 @@
 #include "server/app/server.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -24,6 +23,7 @@
 #include "server/rpc/prediction_service.h"
 #include "server/rpc/server_service.h"
 #include "server/rpc/training_service.h"
+#include "server/store/folder_store.h"
 
 namespace chainrule::server {
 namespace {
@@ -70,15 +70,36 @@ v1::GetServerInfoResponse DescribeServer(const Options& options) {
   info.add_dialects("grpc.health.v1.Health");
   info.add_dialects("grpc.reflection.v1alpha.ServerReflection");
   info.mutable_start_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
-  info.set_durability(v1::DURABILITY_MEMORY);
+  info.set_durability(options.durability == Durability::kRelaxed ? v1::DURABILITY_RELAXED
+                                                                 : v1::DURABILITY_SYNC);
   return info;
+}
+
+FolderStore::Options FolderOf(const Options& options) {
+  FolderStore::Options folder;
+  folder.folder = options.data_dir;
+  folder.sync = options.durability == Durability::kSync;
+  folder.sync_interval = options.sync_interval;
+  folder.segment_bytes = options.checkpoint_bytes;
+  return folder;
+}
+
+Registry::Keeping KeepingOf(const Options& options, Store* store,
+                            const engine::Executor* executor) {
+  Registry::Keeping keeping;
+  keeping.store = store;
+  keeping.executor = executor;
+  keeping.keeper.relaxed = options.durability == Durability::kRelaxed;
+  keeping.keeper.numerics =
+      absl::StrCat(engine::BlasCoreName(), " ", engine::SimdTargetName(), " ", kKernelVersion);
+  return keeping;
 }
 
 }  // namespace
 
 // Members are in the order in which they come to be; what is used outlives what uses it.
 struct Server::Impl {
-  explicit Impl(const Options& server_options);
+  Impl(const Options& server_options, std::unique_ptr<Store> server_store);
 
   absl::Status ReadToken();
   absl::Status StartHttp();
@@ -89,11 +110,12 @@ struct Server::Impl {
 
   const Options options;
   const int threads;
-  Log log;
+  Logger log;
   Metrics metrics;
   engine::Executor training_cores;
   engine::Executor prediction_cores;
   TrainingLanes lanes;
+  const std::unique_ptr<Store> store;
   Registry registry;
   Admission admission;
   OpenStreams streams;
@@ -113,22 +135,25 @@ struct Server::Impl {
   bool drained = false;
 };
 
-Server::Impl::Impl(const Options& server_options)
+Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_store)
     : options(server_options),
       threads(ThreadCount(options)),
       log(options.log_level, options.log_format),
       training_cores(threads, engine::Executor::Priority::kNormal),
       prediction_cores(threads, engine::Executor::Priority::kHigh),
       lanes(threads, &training_cores),
-      registry(options.limits, &lanes),
+      store(std::move(server_store)),
+      registry(options.limits, &lanes, KeepingOf(options, store.get(), &training_cores)),
       admission(options.limits.max_queued_calls, options.limits.max_queued_bytes),
       analysts(threads),
       clerks(kClerks),
-      batcher({.workers = threads}, &prediction_cores),
+      batcher({threads, Batcher::Options().max_batch_rows,
+               [this](auto load) { clerks.Submit(std::move(load)); }},
+              &prediction_cores),
       health_service(&health, &streams) {
   environment.limits = options.limits;
   environment.fit_memory = options.fit_memory;
-  environment.spool_folder = std::filesystem::temp_directory_path();
+  environment.spool_folder = options.data_dir + "/spool";
   environment.registry = &registry;
   environment.admission = &admission;
   environment.analysts = &analysts;
@@ -147,6 +172,14 @@ Server::Impl::Impl(const Options& server_options)
     const std::string name = HealthNameOfModel(id);
     if (now == ModelHealth::kGone) return health.Remove(name);
     health.Set(name, now == ModelHealth::kServing ? Health::kServing : Health::kNotServing);
+  });
+  registry.SetStorageListener([this](bool works) {
+    log.Write(works ? LogLevel::kInfo : LogLevel::kError,
+              works ? "storage works again" : "storage failed; changes are refused",
+              {{"data_dir", options.data_dir}});
+    for (const char* service : {kServices[0], kServices[1]}) {
+      health.Set(service, works ? Health::kServing : Health::kNotServing);
+    }
   });
   AddGauges();
 }
@@ -185,8 +218,10 @@ absl::Status Server::Impl::StartHttp() {
 }
 
 void Server::Impl::LogStart() const {
-  log.Write(LogLevel::kInfo, "serving; models live in memory and are gone when this process ends",
+  log.Write(LogLevel::kInfo, "serving",
             {{"version", CHAINRULE_VERSION},
+             {"data_dir", options.data_dir},
+             {"models", absl::StrCat(registry.size())},
              {"threads", absl::StrCat(threads)},
              {"blas", engine::BlasCoreName()},
              {"simd", engine::SimdTargetName()}});
@@ -195,8 +230,12 @@ void Server::Impl::LogStart() const {
 absl::StatusOr<Server> Server::Start(const Options& options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
   if (absl::Status status = engine::StartBlas(ThreadCount(options)); !status.ok()) return status;
-  auto impl = std::make_unique<Impl>(options);
+  absl::StatusOr<std::unique_ptr<FolderStore>> store =
+      FolderStore::Open(FolderOf(options), &PosixFileSystem());
+  if (!store.ok()) return store.status();
+  auto impl = std::make_unique<Impl>(options, *std::move(store));
   if (absl::Status status = impl->ReadToken(); !status.ok()) return status;
+  if (absl::Status status = impl->registry.Open(); !status.ok()) return status;
   if (absl::Status status = impl->StartHttp(); !status.ok()) return status;
   absl::StatusOr<Listener> listener = Listen(
       options, {&impl->health_service, &*impl->server_service, &*impl->model_service,
@@ -251,6 +290,11 @@ void Server::Impl::Drain() {
   const absl::Time deadline = std::min(absl::Now() + kFlush, end - share);
   listener.grpc->Shutdown(absl::ToChronoTime(deadline));
   stop_http.join();
+  const absl::Status closed = registry.Close();
+  if (!closed.ok()) {
+    log.Write(LogLevel::kWarning, "not all checkpoints were written; the log has what they lack",
+              {{"error", std::string(closed.message())}});
+  }
   log.Write(LogLevel::kInfo, "stopped");
 }
 

@@ -14,8 +14,9 @@ namespace chainrule::server {
 class Server {
  public:
   // Listens and serves. INVALID_ARGUMENT: the options contradict themselves, or name a
-  // file that cannot be read; UNAVAILABLE: an address is taken; INTERNAL: OpenBLAS gives
-  // wrong products. The message is one line.
+  // file that cannot be read; UNAVAILABLE: an address is taken; FAILED_PRECONDITION: the
+  // data folder is another server's, or not one of this version; DATA_LOSS: it is damaged;
+  // INTERNAL: OpenBLAS gives wrong products. The message is one line.
   static absl::StatusOr<Server> Start(const Options& options);
 
   // Drains, unless that was done.
@@ -31,7 +32,8 @@ class Server {
   std::string http_address() const;
 
   // Stops: says NOT_SERVING, refuses new calls, ends streams that still receive, lets
-  // calls finish, stops trainings at a whole step, and returns within drain_timeout.
+  // calls finish, stops trainings at a whole step, writes checkpoints of all that
+  // changed, so that nothing is left to recover, and returns within drain_timeout.
   // UNAVAILABLE tells callers whose work was not finished. Once.
   void Drain();
 

@@ -66,7 +66,9 @@ void CopyRows(ConstMatrixView from, MatrixView to) {
 }  // namespace
 
 std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call) {
-  return call.pinned != nullptr ? call.pinned : call.model->snapshot();
+  if (call.pinned != nullptr) return call.pinned;
+  std::shared_ptr<const Snapshot> live = call.model->snapshot();
+  return live != nullptr ? live : call.seen;
 }
 
 MatrixView BatchRunner::Floats::Get(int64_t rows, int64_t columns) {

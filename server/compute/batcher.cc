@@ -15,6 +15,13 @@ using engine::MutexLock;
 
 namespace {
 
+// For a call that no numbers were found for.
+std::shared_ptr<const Snapshot> SettingsAlone(const Model& model) {
+  absl::StatusOr<std::shared_ptr<const ModelSettings>> settings = model.settings();
+  if (!settings.ok()) settings = std::make_shared<const ModelSettings>();
+  return std::make_shared<const Snapshot>(*std::move(settings), nullptr, engine::ModelState());
+}
+
 void Refuse(Batch* batch) {
   const auto snapshot = SnapshotOf(batch->front().call);
   for (QueuedPredict& predict : *batch) predict.done(Stopping(), *snapshot);
@@ -30,6 +37,8 @@ class Batcher::Impl {
   void Stop();
 
  private:
+  void Load(PredictCall call);
+  void Queue(PredictCall call);
   void Loop();
   // The oldest call, and those of the same model that wait and fit in one batch with it.
   Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -63,6 +72,22 @@ void Batcher::Impl::Stop() {
 }
 
 void Batcher::Impl::Predict(PredictCall call) {
+  if (call.pinned != nullptr) return Queue(std::move(call));
+  call.seen = call.model->snapshot();
+  if (call.seen != nullptr) return Queue(std::move(call));
+  if (!options_.loader) return Load(std::move(call));
+  options_.loader([this, call = std::move(call)]() mutable { Load(std::move(call)); });
+}
+
+// Predictions with other models do not wait for this one's disk.
+void Batcher::Impl::Load(PredictCall call) {
+  absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = call.model->Load();
+  if (!snapshot.ok()) return call.done(snapshot.status(), *SettingsAlone(*call.model));
+  call.seen = *std::move(snapshot);
+  Queue(std::move(call));
+}
+
+void Batcher::Impl::Queue(PredictCall call) {
   // The node is made before the lock is taken; within it calls only change lists.
   Batch one;
   one.emplace_back(std::move(call));

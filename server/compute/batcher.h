@@ -36,7 +36,10 @@ struct PredictCall {
                      engine::MatrixView* logits)>
       place;
   const engine::Cancellation* cancellation = nullptr;  // borrowed until done
-  // OK: the outputs are written. INVALID_ARGUMENT: an input is not finite; row and
+  // The batcher's own: the live numbers when the call came, in case they leave memory.
+  std::shared_ptr<const Snapshot> seen;
+  // OK: the outputs are written. `snapshot`: the one that was used; where it could not be
+  // read, one that knows the model's settings alone. INVALID_ARGUMENT: an input is not finite; row and
   // column are in the violation. Or why it was cancelled.
   std::function<void(absl::Status status, const Snapshot& snapshot)> done;
 };
@@ -46,6 +49,9 @@ class Batcher {
   struct Options {
     int workers = 1;               // threads that run batches
     int64_t max_batch_rows = 512;  // gathered calls are cut here; one call may be longer
+    // Runs on another thread what reads a model's numbers from the disk; unset: on the
+    // caller's.
+    std::function<void(std::function<void()>)> loader;
   };
   // `executor` (high priority) outlives the batcher.
   Batcher(const Options& options, const engine::Executor* executor);

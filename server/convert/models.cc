@@ -101,6 +101,18 @@ absl::StatusOr<Registry::Update> ReadUpdate(const v1::UpdateModelRequest& reques
   return update;
 }
 
+v1::ModelState WriteCondition(ModelCondition condition) {
+  switch (condition) {
+    case ModelCondition::kReady:
+      return v1::MODEL_STATE_READY;
+    case ModelCondition::kLoading:
+      return v1::MODEL_STATE_LOADING;
+    case ModelCondition::kFailed:
+      return v1::MODEL_STATE_FAILED;
+  }
+  return v1::MODEL_STATE_UNSPECIFIED;
+}
+
 void WriteTime(absl::Time time, google::protobuf::Timestamp* message) {
   const int64_t seconds = absl::ToUnixSeconds(time);
   message->set_seconds(seconds);
@@ -175,13 +187,16 @@ absl::StatusOr<DeleteModelInput> ReadDeleteModel(const v1::DeleteModelRequest& r
 void WriteModel(const ModelDescription& description, v1::Model* model) {
   model->set_name(ModelName(description.id));
   model->set_uid(description.uid);
-  WriteSpec(*description.settings, *description.normalization, model->mutable_spec());
-  model->set_state(v1::MODEL_STATE_READY);
+  if (description.settings != nullptr) {  // what is damaged may not tell them
+    WriteSpec(*description.settings, *description.normalization, model->mutable_spec());
+  }
+  model->set_state(WriteCondition(description.condition));
   model->set_step(description.step);
   model->set_durable_step(description.durable_step);
   model->set_parameter_count(description.parameter_count);
   model->set_memory_bytes(description.memory_bytes);
   model->mutable_labels()->insert(description.labels.begin(), description.labels.end());
+  model->mutable_aliases()->insert(description.aliases.begin(), description.aliases.end());
   model->set_etag(description.etag);
   model->set_incarnation(description.incarnation);
   if (description.uid.empty()) return;  // what validate_only answers was not created

@@ -48,7 +48,7 @@ struct DeleteModelInput {
 };
 absl::StatusOr<DeleteModelInput> ReadDeleteModel(const v1::DeleteModelRequest& request);
 
-// The resource as GetModel shows it: READY, the spec as resolved.
+// The resource as GetModel shows it, the spec as resolved.
 void WriteModel(const ModelDescription& description, v1::Model* model);
 
 // At most 64 labels, their keys [a-z]([a-z0-9_-]{0,62}), values of at most 63 characters.

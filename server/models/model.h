@@ -20,11 +20,8 @@
 #include "engine/core/executor.h"
 #include "engine/train/model_state.h"
 #include "server/models/calls.h"
-<<<<<<< HEAD
 #include "server/models/inference_statistics.h"
-=======
 #include "server/models/keeper.h"
->>>>>>> b4c90aa (Let models' numbers pass through a journal to the log, and come back from it)
 #include "server/models/limits.h"
 #include "server/models/settings.h"
 #include "server/models/snapshot.h"

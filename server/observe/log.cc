@@ -79,7 +79,7 @@ std::string FormatLogLine(LogFormat format, absl::string_view time, LogLevel lev
                                     : TextLine(time, level, message, fields);
 }
 
-struct Log::Sink {
+struct Logger::Sink {
   std::shared_ptr<spdlog::details::thread_pool> thread =
       std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1);
   // Shared: each line that waits holds its logger.
@@ -88,16 +88,16 @@ struct Log::Sink {
       spdlog::async_overflow_policy::overrun_oldest);
 };
 
-Log::Log(LogLevel level, LogFormat format) : level_(level), format_(format) {
+Logger::Logger(LogLevel level, LogFormat format) : level_(level), format_(format) {
   if (level_ == LogLevel::kOff) return;
   sink_ = std::make_unique<Sink>();
   sink_->logger->set_pattern("%v");
   sink_->logger->set_level(spdlog::level::trace);
 }
 
-Log::~Log() = default;
+Logger::~Logger() = default;
 
-void Log::Write(LogLevel level, absl::string_view message,
+void Logger::Write(LogLevel level, absl::string_view message,
                 std::initializer_list<LogField> fields) const {
   if (!Wants(level) || sink_ == nullptr) return;
   const std::string time =

@@ -1,4 +1,4 @@
-// Log: the one way to the log, which is stderr. A line is a message and named values;
+// Logger: the one way to the log, which is stderr. A line is a message and named values;
 // it is handed to a thread of the log's own, so the caller never waits for the disk.
 // When lines come faster than they can be written, the oldest that wait are dropped.
 // Thread-safe.
@@ -21,13 +21,13 @@ struct LogField {
   std::string value;
 };
 
-class Log {
+class Logger {
  public:
-  Log(LogLevel level, LogFormat format);
+  Logger(LogLevel level, LogFormat format);
   // Writes what waits.
-  ~Log();
-  Log(const Log&) = delete;
-  Log& operator=(const Log&) = delete;
+  ~Logger();
+  Logger(const Logger&) = delete;
+  Logger& operator=(const Logger&) = delete;
 
   bool Wants(LogLevel level) const { return level >= level_; }
   void Write(LogLevel level, absl::string_view message,

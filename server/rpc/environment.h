@@ -43,7 +43,7 @@ struct Environment {
   Batcher* batcher = nullptr;
   OpenStreams* streams = nullptr;
   Metrics* metrics = nullptr;
-  const Log* log = nullptr;
+  const Logger* log = nullptr;
 
   // New calls are refused with UNAVAILABLE, STOPPING.
   std::atomic<bool> stopping{false};

@@ -27,7 +27,7 @@ absl::Status EvaluateStream::ReadHeader(const v1::StreamEvaluateRequest& message
     return engine::InvalidField("header", "missing; it must be the first message");
   }
   absl::StatusOr<FoundModel> found =
-      FindReadModel(environment_, message.header().model(), "header.model");
+      LoadReadModel(environment_, message.header().model(), "header.model");
   if (!found.ok()) return found.status();
   const absl::StatusOr<double> threshold = CheckEvaluateHeader(message.header());
   if (!threshold.ok()) return threshold.status();

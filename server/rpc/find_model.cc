@@ -13,10 +13,12 @@ absl::StatusOr<FoundModel> Find(const Environment& environment,
   if (!id.ok()) return id.status();
   absl::StatusOr<std::shared_ptr<Model>> model = environment.registry->Find(*id);
   if (!model.ok()) return model.status();
+  absl::StatusOr<std::shared_ptr<const ModelSettings>> settings = (*model)->settings();
+  if (!settings.ok()) return settings.status();
   FoundModel found;
   found.snapshot = (*model)->snapshot();
   found.context.id = *id;
-  found.context.settings = found.snapshot->shared_settings();
+  found.context.settings = *std::move(settings);
   found.context.limits = &environment.limits;
   found.model = *std::move(model);
   return found;
@@ -32,6 +34,17 @@ absl::StatusOr<FoundModel> FindLiveModel(const Environment& environment, absl::s
 absl::StatusOr<FoundModel> FindReadModel(const Environment& environment, absl::string_view name,
                                          absl::string_view field) {
   return Find(environment, ParseReadModel(name, field));
+}
+
+absl::StatusOr<FoundModel> LoadReadModel(const Environment& environment, absl::string_view name,
+                                         absl::string_view field) {
+  absl::StatusOr<FoundModel> found = FindReadModel(environment, name, field);
+  if (!found.ok() || found->snapshot != nullptr) return found;
+  absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = found->model->Load();
+  if (!snapshot.ok()) return snapshot.status();
+  found->snapshot = *std::move(snapshot);
+  found->context.settings = found->snapshot->shared_settings();
+  return found;
 }
 
 }  // namespace chainrule::server

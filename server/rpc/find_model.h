@@ -1,4 +1,4 @@
-// Finds the model that a request names. Constant cost.
+// Finds the model that a request names. Find… is of constant cost and touches no disk.
 #ifndef CHAINRULE_SERVER_RPC_FIND_MODEL_H_
 #define CHAINRULE_SERVER_RPC_FIND_MODEL_H_
 
@@ -17,6 +17,7 @@ namespace chainrule::server {
 struct FoundModel {
   std::shared_ptr<Model> model;
   // What a reader reads, at one step: of the live model, or of the version that was named.
+  // Null where it is not in memory, but not from LoadReadModel.
   std::shared_ptr<const Snapshot> snapshot;
   int64_t version = 0;  // 0: the live model
   ModelContext context;
@@ -28,6 +29,10 @@ absl::StatusOr<FoundModel> FindLiveModel(const Environment& environment, absl::s
                                          absl::string_view field);
 // Where weights are only read:
 absl::StatusOr<FoundModel> FindReadModel(const Environment& environment, absl::string_view name,
+                                         absl::string_view field = "model");
+// The same, in memory: for worker threads, as it may wait for the disk. DATA_LOSS,
+// MODEL_DAMAGED; UNAVAILABLE, STORAGE_FAILED.
+absl::StatusOr<FoundModel> LoadReadModel(const Environment& environment, absl::string_view name,
                                          absl::string_view field = "model");
 
 }  // namespace chainrule::server

@@ -45,7 +45,7 @@ absl::Status GradientsStream::ReadHeader(const v1::StreamGradientsRequest& messa
     return engine::InvalidField("header", "missing; it must be the first message");
   }
   absl::StatusOr<FoundModel> found =
-      FindReadModel(environment_, message.header().model(), "header.model");
+      LoadReadModel(environment_, message.header().model(), "header.model");
   if (!found.ok()) return found.status();
   absl::StatusOr<GradientsArguments> arguments =
       CheckGradientsHeader(message.header(), found->context);

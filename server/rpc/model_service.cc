@@ -60,10 +60,11 @@ grpc::ServerUnaryReactor* ModelServiceImpl::GetModel(grpc::CallbackServerContext
                                                      const v1::GetModelRequest* request,
                                                      v1::Model* response) {
   return get_.StartOnWorker(context, request, response, [this](auto* call) {
-    const absl::StatusOr<FoundModel> found =
-        FindReadModel(environment_, call->request().name(), "name");
-    if (found.ok()) WriteModel(found->model->Describe(), call->response());
-    return found.status();
+    const absl::StatusOr<std::string> id = ParseReadModel(call->request().name(), "name");
+    if (!id.ok()) return id.status();
+    const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(*id);
+    if (model.ok()) WriteModel((*model)->Describe(), call->response());
+    return model.status();
   });
 }
 
@@ -127,7 +128,7 @@ grpc::ServerUnaryReactor* ModelServiceImpl::GetWeights(grpc::CallbackServerConte
 }
 
 absl::Status ModelServiceImpl::ReadWeights(GetWeightsCall* call) {
-  const absl::StatusOr<FoundModel> found = FindReadModel(environment_, call->request().model());
+  const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, call->request().model());
   if (!found.ok()) return found.status();
   const absl::StatusOr<GetWeightsArguments> arguments =
       CheckGetWeights(call->request(), found->context);

@@ -69,7 +69,7 @@ grpc::ServerUnaryReactor* TrainingServiceImpl::GetGradients(grpc::CallbackServer
 }
 
 absl::Status TrainingServiceImpl::ComputeGradients(GradientsCall* call) {
-  const absl::StatusOr<FoundModel> found = FindReadModel(environment_, call->request().model());
+  const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, call->request().model());
   if (!found.ok()) return found.status();
   const absl::StatusOr<GradientsArguments> arguments =
       CheckGetGradients(call->request(), found->context);
@@ -102,7 +102,7 @@ grpc::ServerUnaryReactor* TrainingServiceImpl::CheckGradients(
 }
 
 absl::Status TrainingServiceImpl::CompareGradients(CheckCall* call) {
-  const absl::StatusOr<FoundModel> found = FindReadModel(environment_, call->request().model());
+  const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, call->request().model());
   if (!found.ok()) return found.status();
   const absl::StatusOr<int64_t> samples = CheckCheckGradients(call->request(), found->context);
   if (!samples.ok()) return samples.status();
@@ -133,7 +133,7 @@ TrainingServiceImpl::StreamEvaluate(grpc::CallbackServerContext* context) {
 }
 
 absl::Status TrainingServiceImpl::Measure(EvaluateCall* call) {
-  const absl::StatusOr<FoundModel> found = FindReadModel(environment_, call->request().model());
+  const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, call->request().model());
   if (!found.ok()) return found.status();
   const absl::StatusOr<double> threshold = CheckEvaluate(call->request(), found->context);
   if (!threshold.ok()) return threshold.status();

@@ -20,7 +20,9 @@ namespace {
   std::exit(1);
 }
 
-[[noreturn]] void Execute(const std::vector<std::string>& command, int input, int output) {
+[[noreturn]] void Execute(const std::vector<std::string>& command, int input, int output,
+                          const std::string& folder) {
+  if (chdir(folder.c_str()) != 0) _exit(126);
   dup2(input, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   std::vector<char*> arguments;
@@ -43,11 +45,12 @@ Child::Child(const std::vector<std::string>& command) {
   int in[2];
   int out[2];
   if (pipe(in) != 0 || pipe(out) != 0) Fail("no pipe");
+  if (mkdtemp(folder_.data()) == nullptr) Fail("no folder");
   pid_ = fork();
   if (pid_ == 0) {
     close(in[1]);
     close(out[0]);
-    Execute(command, in[0], out[1]);
+    Execute(command, in[0], out[1], folder_);
   }
   close(in[0]);
   close(out[1]);
@@ -73,6 +76,8 @@ void Child::End(int signal) {
   close(input_);
   waitpid(pid_, nullptr, 0);
   pid_ = 0;
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
 }
 
 int64_t Child::resident_bytes() const {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,8 @@ namespace chainrule::bench {
 
 class Child {
  public:
-  // Exits the benchmark, with a line on stderr, if the program cannot be started.
+  // It runs in a folder of its own, which goes with it. Exits the benchmark, with a line on stderr,
+  // if the program cannot be started.
   explicit Child(const std::vector<std::string>& command);
   // SIGTERM, then waits for it.
   ~Child();
@@ -29,6 +31,7 @@ class Child {
  private:
   void End(int signal);
 
+  std::string folder_ = std::filesystem::temp_directory_path() / "chainrule-bench-XXXXXX";
   pid_t pid_ = 0;
   int input_ = -1;  // held open: the echo server serves as long as it is
   std::string address_;

@@ -92,7 +92,7 @@ TEST(DrainTest, AFitThatStillReceivesEndsAndNewCallsAreRefused) {
   ASSERT_TRUE(fit.Next().has_value());
   v1::TrainResponse trained;
   std::thread trainer([&] {  // keeps the server from being gone at once
-    EXPECT_THAT(Call(&Training::Train, server.training(), LongTrain(50'000), &trained), IsOk());
+    EXPECT_THAT(Call(&Training::Train, server.training(), LongTrain(300'000), &trained), IsOk());
   });
   WaitForAStep(server);
   std::thread drain([&] { server.server().Drain(); });
@@ -131,7 +131,9 @@ TEST(DrainTest, AServerThatGoesWithCallsInEveryQueueAnswersThemAll) {
 
 TEST(DrainTest, APortThatIsTakenIsRefused) {
   TestServer server;
+  const TempFolder folder;
   server::Options options = TestOptions();
+  options.data_dir = folder.path();
   options.listen = server.server().grpc_address();
   const absl::StatusOr<server::Server> second = server::Server::Start(options);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);

@@ -78,7 +78,7 @@ TEST_F(MainWayTest, LearnsExclusiveOr) {
   EXPECT_LT(trained.loss(), 0.05);
   EXPECT_EQ(trained.steps_taken(), 4000);
   EXPECT_EQ(trained.model_step(), 4000);
-  EXPECT_EQ(trained.durable_step(), 0);
+  EXPECT_EQ(trained.durable_step(), 4000);
   EXPECT_EQ(trained.stop_reason(), v1::STOP_REASON_COMPLETED);
   EXPECT_EQ(trained.epochs_size(), 1000);
   EXPECT_EQ(trained.epochs(999).epoch(), 4000);
@@ -309,7 +309,7 @@ TEST_F(MainWayTest, ServerInfoTellsTheLimits) {
   ASSERT_THAT(Call(&v1::ServerService::Stub::GetServerInfo, server_.info(), {}, &info), IsOk());
   EXPECT_EQ(info.threads(), 2);
   EXPECT_EQ(info.limits().max_message_bytes(), TestOptions().limits.max_message_bytes);
-  EXPECT_EQ(info.durability(), v1::DURABILITY_MEMORY);
+  EXPECT_EQ(info.durability(), v1::DURABILITY_SYNC);
   EXPECT_FALSE(info.numerics().blas_core().empty());
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "tests/support/error_details.h"
@@ -14,7 +15,8 @@
 namespace chainrule::test {
 namespace {
 
-server::Server MustStart(const server::Options& options) {
+server::Server MustStart(server::Options options, const TempFolder& folder) {
+  if (options.data_dir.empty()) options.data_dir = folder.path() + "/data";
   absl::StatusOr<server::Server> server = server::Server::Start(options);
   if (!server.ok()) {
     std::fprintf(stderr, "%s\n", server.status().ToString().c_str());
@@ -32,11 +34,21 @@ server::Options TestOptions() {
   options.threads = 2;
   options.log_level = server::LogLevel::kOff;
   options.drain_timeout = absl::Seconds(60);
+  options.data_dir = "";
   return options;
 }
 
+TempFolder::TempFolder() : path_(testing::TempDir() + "/chainrule-XXXXXX") {
+  if (mkdtemp(path_.data()) == nullptr) std::abort();
+}
+
+TempFolder::~TempFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
 TestServer::TestServer(const server::Options& options)
-    : server_(MustStart(options)),
+    : server_(MustStart(options, folder_)),
       channel_(NewChannel()),
       models_(v1::ModelService::NewStub(channel_)),
       training_(v1::TrainingService::NewStub(channel_)),

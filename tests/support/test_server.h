@@ -20,8 +20,22 @@
 
 namespace chainrule::test {
 
-// Free ports, two threads, no HTTP, no log, and a drain that is not for people.
+// Free ports, two threads, no HTTP, no log, and a drain that is not for people. No data
+// folder: TestServer takes one of its own.
 server::Options TestOptions();
+
+// A folder that goes with the object.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
 
 class TestServer {
  public:
@@ -43,6 +57,7 @@ class TestServer {
   v1::Model Get(const std::string& id);
 
  private:
+  const TempFolder folder_;
   server::Server server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ModelService::Stub> models_;

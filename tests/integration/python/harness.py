@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROTOS = sorted(path for folder in ("chainrule/v1", "google/rpc", "inference")
@@ -28,6 +29,8 @@ class ServerProcess:
     """A chainrule-server. Use it as a context manager; it is stopped at the end."""
 
     def __init__(self, binary, *flags, **popen):
+        self.folder = tempfile.TemporaryDirectory()
+        popen.setdefault("cwd", self.folder.name)
         self.process = subprocess.Popen(
             [binary, "--listen=127.0.0.1:0", "--http_listen=none", *flags],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **popen)

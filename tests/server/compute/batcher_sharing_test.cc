@@ -44,8 +44,7 @@ class BatcherSharingTest : public ::testing::Test {
   engine::Executor executor_{2, engine::Executor::Priority::kHigh};
   History history_;
   std::list<Prediction> predictions_;
-  std::optional<Batcher> batcher_{std::in_place,
-                                  Batcher::Options{.workers = 1, .max_batch_rows = 8}, &executor_};
+  std::optional<Batcher> batcher_{std::in_place, Batcher::Options{1, 8, nullptr}, &executor_};
   std::optional<HeldWorker> held_{std::in_place, &*batcher_, model_};
 };
 
@@ -178,7 +177,7 @@ TEST_F(BatcherSharingTest, SharedPredictionsDuringTrainingAreOfWholeSteps) {
   const auto model = MakeModel(&lanes);
   Answer<TrainReply> training;
   model->Train(TestCall(1'000'000'000, &training));
-  Batcher batcher({.workers = 2, .max_batch_rows = 16}, &executor_);
+  Batcher batcher({2, 16, nullptr}, &executor_);
   std::vector<std::thread> callers;
   for (int i = 0; i < 4; ++i) {
     callers.emplace_back([&, i] { PredictWhileTraining(&batcher, model, i); });

@@ -23,7 +23,7 @@ class BatcherTest : public ::testing::Test {
   ManualScheduler scheduler_;
   std::shared_ptr<Model> model_ = MakeModel(&scheduler_);
   engine::Executor executor_{2, engine::Executor::Priority::kHigh};
-  std::optional<Batcher> batcher_{std::in_place, Batcher::Options{.workers = 1}, &executor_};
+  std::optional<Batcher> batcher_{std::in_place, Batcher::Options{1, 512, nullptr}, &executor_};
 };
 
 TEST_F(BatcherTest, CallAloneIsAnsweredWithoutAnybodyElseComing) {

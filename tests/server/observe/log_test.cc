@@ -43,7 +43,7 @@ TEST(LogTest, NoValueCanForgeALine) {
 TEST(LogTest, WritesToStderrWhatItsLevelWants) {
   ::testing::internal::CaptureStderr();
   {
-    const Log log(LogLevel::kWarning, LogFormat::kText);
+    const Logger log(LogLevel::kWarning, LogFormat::kText);
     log.Write(LogLevel::kInfo, "small talk");
     log.Write(LogLevel::kError, "trouble", {{"where", "here"}});
   }
