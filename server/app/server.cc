@@ -89,6 +89,8 @@ Registry::Keeping KeepingOf(const Options& options, Store* store,
   Registry::Keeping keeping;
   keeping.store = store;
   keeping.executor = executor;
+  keeping.checkpoints.log_bytes = options.checkpoint_bytes;
+  keeping.checkpoints.interval = options.checkpoint_interval;
   keeping.keeper.relaxed = options.durability == Durability::kRelaxed;
   keeping.keeper.numerics =
       absl::StrCat(engine::BlasCoreName(), " ", engine::SimdTargetName(), " ", kKernelVersion);

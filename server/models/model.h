@@ -82,7 +82,8 @@ class Model : public std::enable_shared_from_this<Model> {
   // keeps the settings that it began with. Waits for the disk. ABORTED, ETAG_MISMATCH:
   // `etag` is not empty and no longer the current one. Returns the model as this change
   // made it.
-  absl::StatusOr<ModelDescription> Update(const std::string& etag, ModelUpdate update, Stamp stamp = kNoStamp);
+  absl::StatusOr<ModelDescription> Update(const std::string& etag, ModelUpdate update,
+                                          Stamp stamp = kNoStamp);
   // Ends what runs, at the next mini-batch, and what waits with ABORTED, MODEL_DELETED.
   // Its files go. NOT_FOUND: it was deleted before. ABORTED, ETAG_MISMATCH. Returns the
   // model as it was.

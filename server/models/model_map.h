@@ -15,9 +15,11 @@
 #include "absl/strings/string_view.h"
 #include "engine/core/mutex.h"
 #include "server/models/model.h"
-#include "server/models/registry.h"
 
 namespace chainrule::server {
+
+// Whether calls to a model will be answered; kGone: it was deleted.
+enum class ModelHealth : uint8_t { kServing, kNotServing, kGone };
 
 class ModelMap {
  public:

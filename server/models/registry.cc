@@ -35,6 +35,7 @@ class Registry::Impl {
   }
   ModelMap& models() { return models_; }
   LifecycleWindow& window() { return window_; }
+  Checkpointer* checkpointer() { return checkpointer_.has_value() ? &*checkpointer_ : nullptr; }
   Recoverer* recoverer() { return recoverer_.has_value() ? &*recoverer_ : nullptr; }
 
  private:
@@ -47,6 +48,7 @@ class Registry::Impl {
   ModelMap models_;
   std::optional<Keeper> keeper_;  // none: models live in memory
   std::optional<Recoverer> recoverer_;
+  std::optional<Checkpointer> checkpointer_;
   engine::Mutex changes_mutex_;  // models come and go one at a time
 };
 
@@ -60,6 +62,7 @@ Registry::Impl::Impl(const Limits& limits, WriterScheduler* scheduler, const Kee
         models_.Tell(id, uid, ready ? ModelHealth::kServing : ModelHealth::kNotServing);
       });
   recoverer_.emplace(&*keeper_, &models_, keeping.retry_interval);
+  checkpointer_.emplace(&*keeper_, &models_, keeping.checkpoints);
 }
 
 absl::Status Registry::Impl::Open() {
@@ -72,21 +75,15 @@ absl::Status Registry::Impl::Open() {
     models_.Add(std::make_shared<Model>(std::move(model), limits_, &*keeper_, scheduler_),
                 ModelHealth::kServing);
   }
-  return recoverer_->Start();
+  if (absl::Status status = recoverer_->Start(); !status.ok()) return status;
+  checkpointer_->Start();
+  return absl::OkStatus();
 }
 
 absl::Status Registry::Impl::Close() {
   recoverer_->Stop();
-  absl::Status result;
-  for (const std::shared_ptr<Model>& model : models_.All()) {
-    // What could not be replayed stays in the log.
-    if (model->has_tail()) result.Update(model->Replay());
-    result.Update(model->WriteCheckpoint());
-  }
-  if (result.ok()) {
-    const absl::StatusOr<uint64_t> first = keeper_->Rotate();
-    result = first.ok() ? keeper_->RemoveBefore(*first) : first.status();
-  }
+  checkpointer_->Stop();
+  absl::Status result = checkpointer_->EmptyLog();
   keeper_->CloseLog();
   if (result.ok()) result = keeper_->store()->Close();
   return result;
@@ -261,6 +258,10 @@ void Registry::SetStorageListener(std::function<void(bool works)> listener) {
 }
 
 void Registry::Stop() { impl_->models().Stop(); }
+
+absl::Status Registry::WriteCheckpoints() {
+  return impl_->checkpointer() == nullptr ? absl::OkStatus() : impl_->checkpointer()->WriteAll();
+}
 
 void Registry::WaitForRecovery() {
   if (impl_->recoverer() != nullptr) impl_->recoverer()->WaitUntilIdle();

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/models/checkpointer.h"
 #include "server/models/keeper.h"
 #include "server/models/lifecycle_window.h"
 #include "server/models/limits.h"
@@ -24,9 +25,6 @@
 #include "server/store/store.h"
 
 namespace chainrule::server {
-
-// Whether calls to a model will be answered; kGone: it was deleted.
-enum class ModelHealth : uint8_t { kServing, kNotServing, kGone };
 
 class Registry {
  public:
@@ -39,6 +37,7 @@ class Registry {
     Keeper::Options keeper;
     // After the log failed: how often to try whether the disk is back.
     absl::Duration retry_interval = absl::Seconds(1);
+    Checkpointer::Options checkpoints;
   };
   // Models that are kept. Call Open before anything else.
   Registry(const Limits& limits, WriterScheduler* scheduler, const Keeping& keeping);
@@ -106,6 +105,8 @@ class Registry {
   void Stop();
   // Returns when no record waits to be replayed. For tests and tools.
   void WaitForRecovery();
+  // Writes the checkpoints of all models that changed, now.
+  absl::Status WriteCheckpoints();
 
  private:
   class Impl;

@@ -32,7 +32,7 @@ class ServerProcess:
         self.folder = tempfile.TemporaryDirectory()
         popen.setdefault("cwd", self.folder.name)
         self.process = subprocess.Popen(
-            [binary, "--listen=127.0.0.1:0", "--http_listen=none", *flags],
+            [pathlib.Path(binary).resolve(), "--listen=127.0.0.1:0", "--http_listen=none", *flags],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **popen)
         self.ready_line = self.process.stdout.readline()
         match = re.fullmatch(r"READY grpc=(\S+) http=(\S+)\n", self.ready_line)
@@ -45,6 +45,7 @@ class ServerProcess:
         else:
             self.process.send_signal(signal)
         stdout, stderr = self.process.communicate(timeout=60)
+        self.folder.cleanup()
         return self.process.returncode, stdout, stderr
 
     def __enter__(self):
@@ -54,3 +55,4 @@ class ServerProcess:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
+        self.folder.cleanup()

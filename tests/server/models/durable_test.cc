@@ -297,8 +297,7 @@ TEST(DurableTest, RecordHoldsTheInputOrTheNumbersWhicheverIsSmaller) {
 }
 
 TEST(DurableTest, LongTrainingKeepsItsProgressAndGoesOnFromIt) {
-  KeptModels models(Limits(),
-                    {false, "", absl::ZeroDuration(), 1 << 30});
+  KeptModels models(Limits(), {false, "", absl::ZeroDuration(), 1 << 30});
   models.Create("iris");
   ManualScheduler other_scheduler;
   const std::shared_ptr<Model> undisturbed = MakeModel(&other_scheduler);
@@ -333,8 +332,7 @@ TEST(DurableTest, LongTrainingKeepsItsProgressAndGoesOnFromIt) {
 }
 
 TEST(DurableTest, EpochReportsWaitForTheRecordThatHoldsThem) {
-  KeptModels models(Limits(),
-                    {false, "", absl::ZeroDuration(), 1 << 30});
+  KeptModels models(Limits(), {false, "", absl::ZeroDuration(), 1 << 30});
   const auto model = models.Create("iris");
   Answer<TrainReply> answer;
   std::vector<std::string> heard;

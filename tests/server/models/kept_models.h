@@ -71,6 +71,7 @@ class KeptModels {
   Registry& registry() { return *registry_; }
   MemoryStore& store() { return store_; }
   void set_limits(const Limits& limits) { limits_ = limits; }
+  void set_checkpoints(Checkpointer::Options options) { checkpoints_ = options; }
   void set_numerics(std::string numerics) { options_.numerics = std::move(numerics); }
 
  private:
@@ -80,6 +81,7 @@ class KeptModels {
     keeping.executor = &executor_;
     keeping.keeper = options_;
     keeping.retry_interval = absl::Milliseconds(1);
+    keeping.checkpoints = checkpoints_;
     registry_.emplace(limits_, &*scheduler_, keeping);
     const absl::Status opened = registry_->Open();
     ASSERT_TRUE(opened.ok()) << opened;
@@ -87,6 +89,7 @@ class KeptModels {
 
   Limits limits_;
   Keeper::Options options_;
+  Checkpointer::Options checkpoints_;
   engine::Executor executor_{1};
   MemoryStore store_;
   std::optional<ManualScheduler> scheduler_{std::in_place};
