@@ -23,8 +23,9 @@ VERSION = re.search(r"project\(chainrule VERSION ([\d.]+)",
 
 def run(*flags, **environment):
     """The program where it is expected to end by itself."""
-    return subprocess.run([SERVER, *flags], capture_output=True, text=True, timeout=60,
-                          env={**os.environ, **environment}, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run([SERVER, *flags], capture_output=True, text=True, timeout=60,
+                              cwd=folder, env={**os.environ, **environment}, check=False)
 
 
 def call(address, method, request=b""):
@@ -116,11 +117,19 @@ class FlagsTest(unittest.TestCase):
                 (["--tls_cert=/nowhere", "--tls_key=/nowhere"], ["--tls_cert", "/nowhere"]),
                 (["--token_file=/nowhere"], ["--token_file", "/nowhere"]),
                 (["--fit_memory=2GiB"], ["--fit_memory", "--max_queued_bytes"]),
-                (["--data_dir=/tmp"], ["--data_dir"])]:
+                (["--data_dir=/proc/nowhere"], ["/proc/nowhere"]),
+                (["--checkpoint_bytes=1"], ["--checkpoint_bytes"]),
+                (["--durability=maybe"], ["--durability", "sync relaxed"])]:
             with self.subTest(flags=flags):
                 ports = [] if "listen" in flags[0] else ["--listen=127.0.0.1:0"]
                 http = [] if "http_listen" in flags[0] else ["--http_listen=none"]
                 self.assert_refused(run(*ports, *http, *flags), *texts)
+
+    def test_a_data_folder_in_use_is_one_line_and_exit_2(self):
+        with harness.ServerProcess(SERVER) as server:
+            folder = server.folder.name + "/chainrule-data"
+            self.assert_refused(run("--listen=127.0.0.1:0", "--http_listen=none",
+                                    f"--data_dir={folder}"), folder, "in use")
 
     def test_a_port_in_use_is_one_line_and_exit_2(self):
         with socket.socket() as taken:
