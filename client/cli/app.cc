@@ -53,6 +53,7 @@ void AddCommands(CLI::App* app, Action* action) {
   AddWeights(app, action);
   AddInfo(app, action);
   AddHealth(app, action);
+  AddBench(app, action);
   AddServe(app, action);
 }
 

@@ -18,6 +18,7 @@ void AddModels(CLI::App* app, Action* action);
 void AddWeights(CLI::App* app, Action* action);
 void AddHealth(CLI::App* app, Action* action);
 void AddInfo(CLI::App* app, Action* action);
+void AddBench(CLI::App* app, Action* action);
 void AddServe(CLI::App* app, Action* action);
 
 // Adds a subcommand that, when it is chosen, puts `run(*options, session)` into *action.

@@ -43,6 +43,9 @@ class Client {
   // Connects to nobody yet. NOT_FOUND or PERMISSION_DENIED: a file for TLS.
   static absl::StatusOr<std::unique_ptr<Client>> Create(const Target& target);
 
+  // For calls that are not functions here.
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+
   absl::StatusOr<v1::Model> CreateModel(const v1::CreateModelRequest& request);
   absl::StatusOr<v1::Model> GetModel(absl::string_view name);
   // All pages.

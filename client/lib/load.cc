@@ -21,6 +21,9 @@ class Place {
   void Start(grpc::GenericStub* stub, const Load& load, const grpc::ByteBuffer& request,
              grpc::CompletionQueue* queue) {
     context_.emplace();
+    if (!load.token.empty()) {
+      context_->AddMetadata("authorization", absl::StrCat("Bearer ", load.token));
+    }
     begin_ = absl::Now();
     reader_ = stub->PrepareUnaryCall(&*context_, load.method, request, queue);
     reader_->StartCall();

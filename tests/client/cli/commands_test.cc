@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "google/protobuf/struct.pb.h"
 #include "chainrule/v1/prediction_service.pb.h"
 #include "chainrule/v1/training_service.pb.h"
 #include "tests/client/cli/cli_test_support.h"
@@ -255,6 +256,21 @@ struct Wrong {
   int code;
   std::string says;
 };
+
+TEST_F(CommandsTest, BenchMeasuresEachOfItsRpcs) {
+  for (const char* rpc : {"predict", "infer", "train", "gradients", "evaluate"}) {
+    const auto json = MustRunJson<google::protobuf::Struct>({"bench", rpc, "--model", "iris",
+                                                             "--rows", "3", "--concurrency", "2",
+                                                             "--duration", "20ms", "--raw"});
+    const auto& fields = json.fields();
+    EXPECT_GT(fields.at("calls").number_value(), 0) << rpc;
+    EXPECT_EQ(fields.at("errors").number_value(), 0) << fields.at("first_error").string_value();
+    const auto& latency = fields.at("latency_us").struct_value().fields();
+    EXPECT_LE(latency.at("p50").number_value(), latency.at("p99").number_value());
+  }
+  EXPECT_THAT(MustRun({"bench", "--model", "iris", "--duration", "20ms"}),
+              ContainsRegex("calls/s.*\n.*latency"));
+}
 
 TEST_F(CommandsTest, WhatDoesNotFitTheModelIsTold) {
   const std::string iris = Data("iris.csv");

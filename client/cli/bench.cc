@@ -1,0 +1,193 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/commands.h"
+#include "client/cli/data_options.h"
+#include "client/cli/flags.h"
+#include "client/cli/table.h"
+#include "client/lib/load.h"
+#include "google/protobuf/struct.pb.h"
+#include "inference/grpc_service.pb.h"
+
+namespace chainrule::client {
+namespace {
+
+struct Options {
+  std::string rpc = "predict";
+  std::string model;
+  int64_t rows = 1;
+  int concurrency = 1;
+  absl::Duration duration = absl::Seconds(5);
+  bool raw = false;
+};
+
+void AddFlags(CLI::App* command, Options* options) {
+  command->add_option("RPC", options->rpc, "predict (unset), infer, train, gradients or evaluate")
+      ->check(CLI::IsMember({"predict", "infer", "train", "gradients", "evaluate"}));
+  command->add_option("--model", options->model, "Its name; train changes it")->required();
+  command->add_option("--rows", options->rows, "Rows of a call; unset: 1")->check(AtLeast(1));
+  command->add_option("--concurrency", options->concurrency, "Calls in flight; unset: 1")
+      ->check(AtLeast(1));
+  AddDuration(command, "--duration", &options->duration, "How long; unset: 5s");
+  command->add_flag("--raw", options->raw, "Numbers travel as bytes");
+}
+
+// [rows × columns] of numbers that are neither all alike nor large.
+v1::Tensor MakeTensor(int64_t rows, int64_t columns, bool raw) {
+  std::vector<float> values(static_cast<size_t>(rows * columns));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 13) * 0.07F;
+  v1::Tensor tensor;
+  tensor.add_shape(rows);
+  tensor.add_shape(columns);
+  if (raw) {
+    tensor.set_raw(values.data(), values.size() * sizeof(float));
+  } else {
+    tensor.mutable_values()->Assign(values.begin(), values.end());
+  }
+  return tensor;
+}
+
+// Rows that the model takes, with classes in turn or with targets.
+v1::Examples MakeExamples(const v1::ModelSpec& spec, const Options& options) {
+  v1::Examples examples;
+  *examples.mutable_inputs() = MakeTensor(options.rows, spec.input_width(), options.raw);
+  const int64_t outputs = spec.layers(spec.layers_size() - 1).units();
+  if (IsRegression(spec) || spec.multi_label()) {
+    *examples.mutable_targets() = MakeTensor(options.rows, outputs, options.raw);
+    return examples;
+  }
+  for (int64_t i = 0; i < options.rows; ++i) {
+    examples.mutable_class_labels()->add_ids(
+        static_cast<int32_t>(i % std::max<int64_t>(outputs, 2)));
+  }
+  return examples;
+}
+
+std::string InferRequest(const v1::ModelSpec& spec, const std::string& name,
+                         const Options& options) {
+  inference::ModelInferRequest request;
+  request.set_model_name(name.substr(name.find('/') + 1));
+  auto* input = request.add_inputs();
+  input->set_name(spec.input_name());
+  input->set_datatype("FP32");
+  v1::Tensor tensor = MakeTensor(options.rows, spec.input_width(), options.raw);
+  *input->mutable_shape() = tensor.shape();
+  if (options.raw) {
+    request.add_raw_input_contents(std::move(*tensor.mutable_raw()));
+  } else {
+    *input->mutable_contents()->mutable_fp32_contents() = tensor.values();
+  }
+  return request.SerializeAsString();
+}
+
+template <typename Request>
+std::string ExamplesRequest(const v1::ModelSpec& spec, const std::string& name,
+                            const Options& options) {
+  Request request;
+  request.set_model(name);
+  *request.mutable_examples() = MakeExamples(spec, options);
+  return request.SerializeAsString();
+}
+
+void MakeRequest(const v1::Model& model, const Options& options, Load* load) {
+  const v1::ModelSpec& spec = model.spec();
+  const std::string training = "/chainrule.v1.TrainingService/";
+  if (options.rpc == "infer") {
+    load->method = "/inference.GRPCInferenceService/ModelInfer";
+    load->request = InferRequest(spec, model.name(), options);
+  } else if (options.rpc == "train") {
+    load->method = training + "Train";
+    load->request = ExamplesRequest<v1::TrainRequest>(spec, model.name(), options);
+  } else if (options.rpc == "gradients") {
+    load->method = training + "GetGradients";
+    load->request = ExamplesRequest<v1::GetGradientsRequest>(spec, model.name(), options);
+  } else if (options.rpc == "evaluate") {
+    load->method = training + "Evaluate";
+    load->request = ExamplesRequest<v1::EvaluateRequest>(spec, model.name(), options);
+  } else {
+    v1::PredictRequest request;
+    request.set_model(model.name());
+    *request.mutable_inputs() = MakeTensor(options.rows, spec.input_width(), options.raw);
+    load->method = "/chainrule.v1.PredictionService/Predict";
+    load->request = request.SerializeAsString();
+  }
+}
+
+struct Percentile {
+  const char* name;
+  double fraction;
+};
+constexpr Percentile kPercentiles[] = {{"min", 0},    {"p50", 0.5},    {"p90", 0.9}, {"p95", 0.95},
+                                       {"p99", 0.99}, {"p999", 0.999}, {"max", 1}};
+
+google::protobuf::Struct Describe(const Options& options, const Load& load,
+                                  const LoadResult& result) {
+  google::protobuf::Struct report;
+  auto& fields = *report.mutable_fields();
+  const auto rows = static_cast<double>(options.rows);
+  fields["rpc"].set_string_value(options.rpc);
+  fields["model"].set_string_value(options.model);
+  fields["rows"].set_number_value(rows);
+  fields["concurrency"].set_number_value(options.concurrency);
+  fields["seconds"].set_number_value(absl::ToDoubleSeconds(result.elapsed));
+  fields["calls"].set_number_value(static_cast<double>(result.calls));
+  fields["calls_per_second"].set_number_value(result.CallsPerSecond());
+  fields["rows_per_second"].set_number_value(result.CallsPerSecond() * rows);
+  fields["request_bytes"].set_number_value(static_cast<double>(load.request.size()));
+  fields["reply_bytes"].set_number_value(static_cast<double>(result.reply_bytes));
+  fields["errors"].set_number_value(static_cast<double>(result.errors));
+  fields["first_error"].set_string_value(result.first_error);
+  auto& latencies = *fields["latency_us"].mutable_struct_value()->mutable_fields();
+  for (const Percentile& percentile : kPercentiles) {
+    if (result.calls == 0) break;
+    latencies[percentile.name].set_number_value(
+        absl::ToDoubleMicroseconds(result.Percentile(percentile.fraction)));
+  }
+  return report;
+}
+
+void PrintResult(const Options& options, const LoadResult& result, std::ostream& out) {
+  out << absl::StreamFormat(
+      "%.0f calls/s, %.0f rows/s; %d calls in %.2f s, %d in flight, %d errors\n",
+      result.CallsPerSecond(), result.CallsPerSecond() * static_cast<double>(options.rows),
+      result.calls, absl::ToDoubleSeconds(result.elapsed), options.concurrency, result.errors);
+  if (result.errors > 0) out << "first error: " << result.first_error << '\n';
+  if (result.calls == 0) return;
+  Table table({"latency", "µs"});
+  for (const Percentile& percentile : kPercentiles) {
+    table.Add({percentile.name,
+               absl::StrFormat(
+                   "%.0f", absl::ToDoubleMicroseconds(result.Percentile(percentile.fraction)))});
+  }
+  table.Print(out);
+}
+
+absl::Status Run(const Options& options, Session& session) {
+  const absl::StatusOr<v1::Model> model = session.GetModel(options.model);
+  if (!model.ok()) return model.status();
+  Load load;
+  MakeRequest(*model, options, &load);
+  load.in_flight = options.concurrency;
+  load.duration = options.duration;
+  load.token = session.settings().target.token;
+  const absl::StatusOr<LoadResult> result = RunLoad((*session.client())->channel(), load);
+  if (!result.ok()) return result.status();
+  if (session.json()) return session.PrintJson(Describe(options, load, *result));
+  PrintResult(options, *result, session.out());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddBench(CLI::App* app, Action* action) {
+  AddCommand<Options>(app, action, "bench", "Measures calls: how many a second, and how long each",
+                      AddFlags, Run);
+}
+
+}  // namespace chainrule::client
