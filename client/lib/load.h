@@ -18,9 +18,9 @@ namespace chainrule::client {
 struct Load {
   std::string method;   // such as "/chainrule.v1.PredictionService/Predict"
   std::string request;  // the message's bytes
-  std::string token;    // sent as a bearer token; empty: none
   int in_flight = 1;
   absl::Duration duration = absl::Seconds(3);
+  std::string token{};  // sent as a bearer token; empty: none
 };
 
 struct LoadResult {

@@ -31,15 +31,6 @@ void Fail(QueuedPredict* predict, absl::Status status, const Snapshot& snapshot)
   predict->done(std::move(status), snapshot);
 }
 
-void FailCancelled(Batch* batch, const Snapshot& snapshot) {
-  batch->remove_if([&](QueuedPredict& predict) {
-    absl::Status status = CheckCancelled(predict.call);
-    if (status.ok()) return false;
-    Fail(&predict, std::move(status), snapshot);
-    return true;
-  });
-}
-
 void Place(QueuedPredict* predict, const Snapshot& snapshot) {
   predict->call.place(snapshot, &predict->outputs, &predict->logits);
 }
@@ -69,6 +60,15 @@ std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call) {
   if (call.pinned != nullptr) return call.pinned;
   std::shared_ptr<const Snapshot> live = call.model->snapshot();
   return live != nullptr ? live : call.seen;
+}
+
+void FailCancelled(Batch* waiting) {
+  waiting->remove_if([](QueuedPredict& predict) {
+    absl::Status status = CheckCancelled(predict.call);
+    if (status.ok()) return false;
+    Fail(&predict, std::move(status), *SnapshotOf(predict.call));
+    return true;
+  });
 }
 
 MatrixView BatchRunner::Floats::Get(int64_t rows, int64_t columns) {
@@ -103,7 +103,7 @@ void BatchRunner::Run(Batch* batch) {
   const std::shared_ptr<const Snapshot> snapshot = SnapshotOf(batch->front().call);
   times_ = Times();
   formed_ = lap_ = absl::Now();
-  FailCancelled(batch, *snapshot);
+  FailCancelled(batch);
   if (batch->size() == 1) {
     RunAlone(batch, *snapshot);
   } else if (!batch->empty()) {
@@ -125,6 +125,7 @@ absl::Status BatchRunner::RunBlocks(const QueuedPredict& predict, const Snapshot
   const PredictCall& call = predict.call;
   CHAINRULE_CHECK(call.inputs.columns == snapshot.network().spec().input_width);
   for (int64_t first = 0; first < call.rows; first += kBlockRows) {
+    if (first > 0) between_();
     if (absl::Status status = CheckCancelled(call); !status.ok()) return status;
     absl::Status status =
         RunBlock(predict, snapshot, first, std::min(kBlockRows, call.rows - first));

@@ -3,6 +3,7 @@
 #ifndef CHAINRULE_SERVER_COMPUTE_BATCH_H_
 #define CHAINRULE_SERVER_COMPUTE_BATCH_H_
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <utility>
@@ -36,6 +37,9 @@ struct QueuedPredict {
 
 using Batch = std::list<QueuedPredict>;
 
+// Ends those calls of `waiting` that are cancelled; the others stay.
+void FailCancelled(Batch* waiting);
+
 // A call that is cancelled, or has an input that is not finite, fails alone. One call
 // alone runs from its own floats into its own outputs; several are gathered into one
 // matrix, and their rows copied out. What was done is in the model's statistics before
@@ -43,7 +47,10 @@ using Batch = std::list<QueuedPredict>;
 // Single-threaded: one a worker.
 class BatchRunner {
  public:
-  explicit BatchRunner(const engine::Executor* executor) : executor_(executor) {}
+  // `between` is called between the blocks of a long call.
+  explicit BatchRunner(
+      const engine::Executor* executor, std::function<void()> between = [] {})
+      : executor_(executor), between_(std::move(between)) {}
 
   // Finishes every call of `batch`, which is not empty, and leaves it empty.
   void Run(Batch* batch);
@@ -72,6 +79,7 @@ class BatchRunner {
   void RecordSuccess(const Batch& batch) const;
 
   const engine::Executor* const executor_;
+  const std::function<void()> between_;
   engine::Predictor::Scratch scratch_;
   Floats inputs_;
   Floats outputs_;

@@ -1,10 +1,15 @@
 #include "server/compute/batcher.h"
 
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <iterator>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "engine/core/mutex.h"
 #include "server/compute/batch.h"
 #include "server/models/errors.h"
@@ -14,6 +19,12 @@ namespace chainrule::server {
 using engine::MutexLock;
 
 namespace {
+
+// What one caller takes, from an answer to its next call, at most if it does little else.
+constexpr absl::Duration kAwake = absl::Microseconds(400);
+// So many calls in turn that it is one caller, and not a gap among many: with many callers
+// all cores have work, and nobody is to watch for more.
+constexpr int kEnoughInTurn = 16;
 
 // For a call that no numbers were found for.
 std::shared_ptr<const Snapshot> SettingsAlone(const Model& model) {
@@ -40,7 +51,13 @@ class Batcher::Impl {
   void Load(PredictCall call);
   void Queue(PredictCall call);
   void Loop();
+  // Waits for work, for a while awake. False: there is none, and none will come.
+  bool WaitForWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WaitAwake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends what waits and is cancelled.
+  void FailWaiting();
   // The oldest call, and those of the same model that wait and fit in one batch with it.
+  int64_t MaxRows(const PredictCall& call) const;
   Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
@@ -50,6 +67,12 @@ class Batcher::Impl {
   engine::CondVar changed_;
   Batch queue_ ABSL_GUARDED_BY(mutex_);  // of all models, in the order they came
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // Whether a worker watches `arrivals_`, so that none needs to be woken.
+  bool awake_ ABSL_GUARDED_BY(mutex_) = false;
+  int idle_ ABSL_GUARDED_BY(mutex_) = 0;  // workers that wait
+  // Calls in a row that came alone and soon, as from one caller that waits for each answer.
+  int in_turn_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::atomic<uint64_t> arrivals_{0};
   std::vector<std::thread> threads_;
 };
 
@@ -91,25 +114,71 @@ void Batcher::Impl::Queue(PredictCall call) {
   // The node is made before the lock is taken; within it calls only change lists.
   Batch one;
   one.emplace_back(std::move(call));
+  bool wake = false;
   {
     MutexLock lock(&mutex_);
     if (!stopping_) queue_.splice(queue_.end(), one);
+    wake = !awake_;
+    arrivals_.fetch_add(1, std::memory_order_release);
   }
   if (!one.empty()) return Refuse(&one);
-  changed_.NotifyOne();
+  if (wake) changed_.NotifyOne();
+}
+
+bool Batcher::Impl::WaitForWork() {
+  if (queue_.empty() && !stopping_) {
+    const absl::Time begin = absl::Now();
+    ++idle_;
+    if (in_turn_ >= kEnoughInTurn && !awake_) WaitAwake();
+    while (queue_.empty() && !stopping_) changed_.Wait(&mutex_);
+    const absl::Duration wait = absl::Now() - begin;
+    const bool in_turn = queue_.size() == 1 && idle_ == options_.workers && wait < kAwake;
+    in_turn_ = in_turn ? in_turn_ + 1 : 0;
+    --idle_;
+  }
+  return !queue_.empty();
+}
+
+// Yields rather than sleeps, so whoever else wants the core has it, and a call that comes
+// need not wait until a sleeper has been woken.
+void Batcher::Impl::WaitAwake() {
+  awake_ = true;
+  const uint64_t seen = arrivals_.load(std::memory_order_relaxed);
+  mutex_.Unlock();
+  const absl::Time end = absl::Now() + kAwake;
+  while (arrivals_.load(std::memory_order_acquire) == seen && absl::Now() < end) {
+    std::this_thread::yield();
+  }
+  mutex_.Lock();
+  awake_ = false;
+}
+
+void Batcher::Impl::FailWaiting() {
+  Batch cancelled;
+  {
+    MutexLock lock(&mutex_);
+    for (auto next = queue_.begin(); next != queue_.end();) {
+      const auto current = next++;
+      const engine::Cancellation* const cancellation = current->call.cancellation;
+      if (cancellation == nullptr || cancellation->Check().ok()) continue;
+      cancelled.splice(cancelled.end(), queue_, current);
+    }
+  }
+  FailCancelled(&cancelled);
 }
 
 void Batcher::Impl::Loop() {
-  BatchRunner runner(executor_);
+  BatchRunner runner(executor_, [this] { FailWaiting(); });
   for (;;) {
     Batch batch;
     bool stopping = false;
     {
       MutexLock lock(&mutex_);
-      while (queue_.empty() && !stopping_) changed_.Wait(&mutex_);
-      if (queue_.empty()) return;
+      if (!WaitForWork()) return;
       batch = TakeBatch();
       stopping = stopping_;
+      // Others that came while this worker watched were not announced.
+      if (!queue_.empty()) changed_.NotifyOne();
     }
     if (stopping) {
       Refuse(&batch);
@@ -119,16 +188,24 @@ void Batcher::Impl::Loop() {
   }
 }
 
+int64_t Batcher::Impl::MaxRows(const PredictCall& call) const {
+  const Snapshot* const snapshot = call.pinned != nullptr ? call.pinned.get() : call.seen.get();
+  const int64_t floats = call.inputs.columns + snapshot->network().spec().output_width();
+  const int64_t row_bytes = floats * static_cast<int64_t>(sizeof(float));
+  return std::min(options_.max_batch_rows, options_.max_batch_bytes / row_bytes);
+}
+
 Batch Batcher::Impl::TakeBatch() {
   Batch batch;
   batch.splice(batch.end(), queue_, queue_.begin());
   const Model* const model = batch.front().call.model.get();
   const Snapshot* const pinned = batch.front().call.pinned.get();
+  const int64_t max_rows = MaxRows(batch.front().call);
   int64_t rows = batch.front().call.rows;
-  for (auto next = queue_.begin(); next != queue_.end() && rows < options_.max_batch_rows;) {
+  for (auto next = queue_.begin(); next != queue_.end() && rows < max_rows;) {
     const auto current = next++;
     if (current->call.model.get() != model || current->call.pinned.get() != pinned) continue;
-    if (current->call.rows > options_.max_batch_rows - rows) continue;
+    if (current->call.rows > max_rows - rows) continue;
     rows += current->call.rows;
     batch.splice(batch.end(), queue_, current);
   }

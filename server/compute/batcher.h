@@ -4,7 +4,7 @@
 // taken when a batch is formed.
 // Thread-safe. Every call's `done` is called exactly once, on a worker's thread (on the
 // caller's if it is refused at once), also when it was cancelled or its deadline passed
-// while it waited.
+// while it waited: then when a worker next forms a batch, or has run a block of a long call.
 #ifndef CHAINRULE_SERVER_COMPUTE_BATCHER_H_
 #define CHAINRULE_SERVER_COMPUTE_BATCHER_H_
 
@@ -39,8 +39,8 @@ struct PredictCall {
   // The batcher's own: the live numbers when the call came, in case they leave memory.
   std::shared_ptr<const Snapshot> seen;
   // OK: the outputs are written. `snapshot`: the one that was used; where it could not be
-  // read, one that knows the model's settings alone. INVALID_ARGUMENT: an input is not finite; row and
-  // column are in the violation. Or why it was cancelled.
+  // read, one that knows the model's settings alone. INVALID_ARGUMENT: an input is not finite; row
+  // and column are in the violation. Or why it was cancelled.
   std::function<void(absl::Status status, const Snapshot& snapshot)> done;
 };
 
@@ -52,6 +52,8 @@ class Batcher {
     // Runs on another thread what reads a model's numbers from the disk; unset: on the
     // caller's.
     std::function<void(std::function<void()>)> loader;
+    // Gathered calls are cut at so many bytes of inputs and outputs, too.
+    int64_t max_batch_bytes = int64_t{8} << 20;
   };
   // `executor` (high priority) outlives the batcher.
   Batcher(const Options& options, const engine::Executor* executor);

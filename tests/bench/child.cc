@@ -88,6 +88,13 @@ int64_t Child::resident_bytes() const {
   return resident * sysconf(_SC_PAGESIZE);
 }
 
+TemporaryFolder::TemporaryFolder()
+    : path_((std::filesystem::temp_directory_path() / "chainrule-bench-XXXXXX").string()) {
+  if (mkdtemp(path_.data()) == nullptr) Fail("no temporary folder");
+}
+
+TemporaryFolder::~TemporaryFolder() { std::filesystem::remove_all(path_); }
+
 std::string ProgramPath(const char* argv0, const std::string& name) {
   return (std::filesystem::absolute(argv0).parent_path() / name).string();
 }

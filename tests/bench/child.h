@@ -37,6 +37,19 @@ class Child {
   std::string address_;
 };
 
+// A folder that is removed, with all that is in it, with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 // The path of a program of ours, beside the benchmark's own folder.
 std::string ProgramPath(const char* argv0, const std::string& name);
 

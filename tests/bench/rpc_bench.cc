@@ -48,8 +48,10 @@ void Compare(const Protocol& protocol, const std::string& echo_program,
 }
 
 void Run(const Arguments& arguments, const char* argv0) {
+  const TemporaryFolder folder;
   const Child server({ProgramPath(argv0, "chainrule-server"), "--listen=127.0.0.1:0",
-                      "--http_listen=127.0.0.1:0"});
+                      "--http_listen=none", "--log_level=error", "--durability=relaxed",
+                      "--data_dir=" + folder.path()});
   const std::shared_ptr<grpc::Channel> channel = Connect(server);
   CreateModel(channel, "wide", {784, 512, 256, 10});
   CreateModel(channel, "small", {30, 64, 1});

@@ -48,6 +48,17 @@ class BatcherSharingTest : public ::testing::Test {
   std::optional<HeldWorker> held_{std::in_place, &*batcher_, model_};
 };
 
+TEST_F(BatcherSharingTest, BatchIsCutAtItsBytes) {
+  held_.reset();
+  batcher_.reset();
+  Batcher::Options options;
+  options.max_batch_bytes = 4 * (kInputs + kOutputs) * static_cast<int64_t>(sizeof(float));
+  batcher_.emplace(options, &executor_);
+  held_.emplace(&*batcher_, model_);
+  for (int i = 0; i < 3; ++i) Queue(std::to_string(i), TestInputs(2, kInputs, i));
+  EXPECT_THAT(Events(), ElementsAre("place 0", "place 1", "done 0", "done 1", "place 2", "done 2"));
+}
+
 TEST_F(BatcherSharingTest, CallsThatWaitShareABatchAndEachGetsItsOwnRows) {
   for (int i = 0; i < 4; ++i) Queue(std::to_string(i), TestInputs(1 + i % 3, kInputs, i));
   predictions_.front().want_logits = true;

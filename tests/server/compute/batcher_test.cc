@@ -130,6 +130,25 @@ TEST_F(BatcherTest, CallCancelledWhileItWaitsIsNotRun) {
   EXPECT_THAT(history.events(), ElementsAre("done a"));
 }
 
+TEST_F(BatcherTest, CallCancelledBehindALongOneHearsOfItBeforeThatOneEnds) {
+  History history;
+  Prediction lengthy("long", TestInputs(5'000, kInputs), &history);
+  Prediction waiting("a", TestInputs(1, kInputs), &history);
+  Event placed, cancelled;
+  lengthy.on_place = [&] {
+    placed.Set();
+    cancelled.Wait();
+  };
+  batcher_->Predict(lengthy.Call(model_));
+  placed.Wait();
+  batcher_->Predict(waiting.Call(model_));
+  waiting.cancellation.Cancel();
+  cancelled.Set();
+  EXPECT_EQ(Reason(waiting.status()), "CANCELLED");
+  EXPECT_TRUE(lengthy.status().ok());
+  EXPECT_THAT(history.events(), ElementsAre("place long", "done a", "done long"));
+}
+
 TEST_F(BatcherTest, PassedDeadlineEndsACallThatWaits) {
   const engine::Cancellation past(absl::UnixEpoch());
   Prediction prediction("a", TestInputs(1, kInputs));
