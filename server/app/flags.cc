@@ -97,6 +97,8 @@ void AddLimits(Limits* limits, FlagTable* table) {
   table->Number("max_layers", &limits->max_layers, "layers of one model");
   table->Number("max_rows", &limits->max_rows, "rows of one message");
   table->Bytes("max_fit_bytes", &limits->max_fit_bytes, "of the rows of one Fit");
+  table->Bytes("max_import_bytes", &limits->max_import_bytes,
+               "of the file that one ImportModel brings");
   table->Number("max_epochs", &limits->max_epochs, "epochs of one call");
   table->Number("request_id_count", &limits->request_id_count,
                 "request ids remembered for each model");

@@ -21,6 +21,7 @@ absl::Status CheckLimits(const Limits& limits) {
       {"max_layers", limits.max_layers},
       {"max_rows", limits.max_rows},
       {"max_fit_bytes", limits.max_fit_bytes},
+      {"max_import_bytes", limits.max_import_bytes},
       {"max_epochs", limits.max_epochs},
       {"request_id_count", limits.request_id_count},
       {"max_queued_calls", limits.max_queued_calls},
@@ -33,9 +34,10 @@ absl::Status CheckLimits(const Limits& limits) {
     return absl::InvalidArgumentError("--max_message_bytes: at most 2000MiB fit in a message");
   }
   // What no queue can ever hold would be refused as if waiting helped.
-  if (limits.max_message_bytes > limits.max_queued_bytes) {
+  if (limits.max_message_bytes > limits.max_queued_bytes ||
+      limits.max_import_bytes > limits.max_queued_bytes) {
     return absl::InvalidArgumentError(
-        "--max_queued_bytes: must be no less than --max_message_bytes");
+        "--max_queued_bytes: must be no less than --max_message_bytes and --max_import_bytes");
   }
   return absl::OkStatus();
 }

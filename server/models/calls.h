@@ -68,6 +68,9 @@ struct SetWeightsInput {
   std::vector<NewLayer> layers;
   ContentDigest digest;
   std::shared_ptr<const void> owner;  // of what the views show
+  // The optimizer's state to put in with the layers, and its steps; null: it stays.
+  std::shared_ptr<const engine::AlignedBuffer> optimizer = nullptr;
+  int64_t optimizer_steps = 0;
 };
 
 struct SetWeightsCall {

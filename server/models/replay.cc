@@ -105,6 +105,10 @@ ModelState PutIn(const SetWeightsInput& input, bool reset_optimizer, const engin
     }
   }
   state.parameters = std::move(block);
+  if (input.optimizer != nullptr) {
+    state.optimizer = input.optimizer;
+    state.optimizer_steps = input.optimizer_steps;
+  }
   if (reset_optimizer) {
     state.optimizer = std::make_shared<const AlignedBuffer>(state.optimizer->size());
     state.optimizer_steps = 0;

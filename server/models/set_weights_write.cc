@@ -48,7 +48,8 @@ class SetWeightsWrite : public Write {
     engine::ModelState state = PutIn(input, reset_optimizer_, network, writer->state());
     const SetWeightsReply reply{.model_step = state.step};
     RecordBody body = state;
-    if (BodyBytes(input) < StateBytes(network)) {
+    // A body of inputs has no place for the optimizer's state.
+    if (input.optimizer == nullptr && BodyBytes(input) < StateBytes(network)) {
       body = SetWeightsBody{std::move(input), reset_optimizer_};
     }
     writer->Commit(std::move(state), MakeRecord(reply, std::move(body)),

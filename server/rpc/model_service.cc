@@ -8,7 +8,9 @@
 #include "server/convert/models.h"
 #include "server/convert/names.h"
 #include "server/convert/weights.h"
+#include "server/rpc/export_call.h"
 #include "server/rpc/find_model.h"
+#include "server/rpc/import_call.h"
 
 namespace chainrule::server {
 namespace {
@@ -32,7 +34,9 @@ ModelServiceImpl::ModelServiceImpl(const Environment* environment)
       update_(environment, "ModelService/UpdateModel", environment->clerks),
       delete_(environment, "ModelService/DeleteModel", environment->clerks),
       get_weights_(environment, "ModelService/GetWeights", environment->clerks),
-      set_weights_(environment, "ModelService/SetWeights") {}
+      set_weights_(environment, "ModelService/SetWeights"),
+      export_(environment, "ModelService/ExportModel"),
+      import_(environment, "ModelService/ImportModel") {}
 
 grpc::ServerUnaryReactor* ModelServiceImpl::CreateModel(grpc::CallbackServerContext* context,
                                                         const v1::CreateModelRequest* request,
@@ -164,6 +168,20 @@ absl::Status ModelServiceImpl::QueueSetWeights(SetWeightsRpcCall* call) {
   };
   found->model->SetWeights(std::move(write));
   return absl::OkStatus();
+}
+
+grpc::ServerWriteReactor<v1::ExportModelResponse>* ModelServiceImpl::ExportModel(
+    grpc::CallbackServerContext* context, const v1::ExportModelRequest* request) {
+  auto* call = new ExportCall(&environment_, export_.metrics(), context, request);
+  call->Begin();
+  return call;
+}
+
+grpc::ServerReadReactor<v1::ImportModelRequest>* ModelServiceImpl::ImportModel(
+    grpc::CallbackServerContext* context, v1::Model* response) {
+  auto* call = new ImportCall(&environment_, import_.metrics(), context, response);
+  call->Begin();
+  return call;
 }
 
 }  // namespace chainrule::server

@@ -32,6 +32,10 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
   grpc::ServerUnaryReactor* SetWeights(grpc::CallbackServerContext* context,
                                        const v1::SetWeightsRequest* request,
                                        v1::SetWeightsResponse* response) override;
+  grpc::ServerWriteReactor<v1::ExportModelResponse>* ExportModel(
+      grpc::CallbackServerContext* context, const v1::ExportModelRequest* request) override;
+  grpc::ServerReadReactor<v1::ImportModelRequest>* ImportModel(grpc::CallbackServerContext* context,
+                                                               v1::Model* response) override;
 
  private:
   using CreateCall = UnaryCall<v1::CreateModelRequest, v1::Model>;
@@ -44,7 +48,7 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
   absl::Status QueueSetWeights(SetWeightsRpcCall* call);
 
   const Environment& environment_;
-  const Rpc create_, get_, list_, update_, delete_, get_weights_, set_weights_;
+  const Rpc create_, get_, list_, update_, delete_, get_weights_, set_weights_, export_, import_;
 };
 
 }  // namespace chainrule::server

@@ -1,0 +1,130 @@
+#include "server/rpc/import_call.h"
+
+#include <utility>
+
+#include "engine/core/error.h"
+#include "server/convert/models.h"
+#include "server/models/errors.h"
+
+namespace chainrule::server {
+
+using engine::MutexLock;
+
+void ImportCall::Begin() {
+  environment_.streams->Add(this);
+  if (absl::Status status = scope_.Admit(0); !status.ok()) return EndWhileReceiving(status);
+  ReadMore();
+}
+
+void ImportCall::ReadMore() {
+  MutexLock lock(&mutex_);
+  if (!receiving_) return;
+  incoming_ = std::make_shared<v1::ImportModelRequest>();
+  StartRead(incoming_.get());
+}
+
+void ImportCall::OnReadDone(bool ok) {
+  { MutexLock lock(&mutex_); }
+  absl::Status status = scope_.cancellation()->Check();
+  if (status.ok()) status = ok ? Receive() : CheckComplete();
+  if (!status.ok()) return EndWhileReceiving(status);
+  if (ok) return ReadMore();
+  if (StopReceiving()) environment_.clerks->Submit([this] { Complete(); });
+}
+
+absl::Status ImportCall::Receive() {
+  const auto bytes = static_cast<int64_t>(incoming_->ByteSizeLong());
+  if (file_.has_value()) {
+    if (absl::Status status = scope_.Grow(bytes); !status.ok()) return status;
+    return file_->Add(std::move(incoming_));
+  }
+  if (!incoming_->has_header()) {
+    return engine::InvalidField("header", "missing; it must be the first message");
+  }
+  if (absl::Status status = scope_.Grow(bytes); !status.ok()) return status;
+  absl::StatusOr<ImportArguments> arguments =
+      CheckImportHeader(incoming_->header(), environment_.limits);
+  if (!arguments.ok()) return arguments.status();
+  arguments_ = *std::move(arguments);
+  file_.emplace(incoming_->header());
+  return absl::OkStatus();
+}
+
+absl::Status ImportCall::CheckComplete() const {
+  if (file_.has_value()) return file_->CheckComplete();
+  return engine::InvalidField("header", "missing; the stream ended without any message");
+}
+
+void ImportCall::Complete() {
+  const bool is_new = !arguments_.new_id.empty();
+  absl::Status status = scope_.cancellation()->Check();
+  if (status.ok()) status = is_new ? Create() : QueueWeights();
+  if (is_new || !status.ok()) End(status);
+}
+
+absl::Status ImportCall::Create() {
+  absl::StatusOr<NewModelInput> input = ReadNewModel(*file_, arguments_, environment_.limits);
+  if (!input.ok()) return input.status();
+  const absl::StatusOr<Registry::Result> result = environment_.registry->CreateFrom(
+      arguments_.new_id, std::move(input->settings), std::move(input->state),
+      std::move(input->labels), input->request);
+  if (!result.ok()) return result.status();
+  if (result->replayed) scope_.MarkReplayed();
+  WriteModel(result->model, response_);
+  return absl::OkStatus();
+}
+
+// The call is the queue's if this is OK.
+absl::Status ImportCall::QueueWeights() {
+  absl::StatusOr<FoundModel> found = FindLiveModel(environment_, arguments_.model, "header.model");
+  if (!found.ok()) return found.status();
+  model_ = found->model;
+  const absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = model_->Load();
+  if (!snapshot.ok()) return snapshot.status();
+  SetWeightsCall write;
+  write.write = arguments_.write;
+  write.write.cancellation = scope_.cancellation();
+  write.reset_optimizer = file_->header().reset_optimizer();
+  write.read = [this, context = std::move(found->context),
+                normalization = (*snapshot)->state().normalization] {
+    return ReadNewWeights(*file_, context, *normalization);
+  };
+  write.done = [this](const absl::StatusOr<SetWeightsReply>& reply) { WeightsDone(reply); };
+  found->model->SetWeights(std::move(write));
+  return absl::OkStatus();
+}
+
+void ImportCall::WeightsDone(const absl::StatusOr<SetWeightsReply>& reply) {
+  if (!reply.ok()) return End(reply.status());
+  if (reply->replayed) scope_.MarkReplayed();
+  WriteModel(model_->Describe(), response_);
+  End(absl::OkStatus());
+}
+
+void ImportCall::EndForStop() { EndWhileReceiving(Stopping()); }
+
+bool ImportCall::StopReceiving() {
+  MutexLock lock(&mutex_);
+  return std::exchange(receiving_, false);
+}
+
+void ImportCall::EndWhileReceiving(const absl::Status& status) {
+  if (StopReceiving()) End(status);
+}
+
+void ImportCall::End(const absl::Status& status) {
+  grpc::Status result;
+  {
+    MutexLock lock(&mutex_);
+    result = scope_.End(status);
+  }
+  Finish(std::move(result));
+}
+
+void ImportCall::OnDone() {
+  environment_.streams->Remove(this);
+  { MutexLock lock(&mutex_); }
+  delete this;
+}
+
+}  // namespace chainrule::server
