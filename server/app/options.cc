@@ -34,10 +34,9 @@ absl::Status CheckLimits(const Limits& limits) {
     return absl::InvalidArgumentError("--max_message_bytes: at most 2000MiB fit in a message");
   }
   // What no queue can ever hold would be refused as if waiting helped.
-  if (limits.max_message_bytes > limits.max_queued_bytes ||
-      limits.max_import_bytes > limits.max_queued_bytes) {
+  if (limits.max_message_bytes > limits.max_queued_bytes) {
     return absl::InvalidArgumentError(
-        "--max_queued_bytes: must be no less than --max_message_bytes and --max_import_bytes");
+        "--max_queued_bytes: must be no less than --max_message_bytes");
   }
   return absl::OkStatus();
 }
