@@ -8,6 +8,7 @@
 #include "chainrule/v1/training_service.grpc.pb.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
+#include "inference/grpc_service.pb.h"
 
 namespace chainrule::bench {
 namespace {
@@ -78,6 +79,29 @@ void PredictOnce(const std::shared_ptr<grpc::Channel>& channel, const std::strin
 
 std::string PredictBytes(const std::string& id, int64_t rows, int64_t columns) {
   return PredictRequestOf(id, rows, columns).SerializeAsString();
+}
+
+std::string GradientsBytes(const std::string& id, int64_t rows, int64_t columns, int64_t classes) {
+  v1::TrainRequest train;
+  train.ParseFromString(TrainBytes(id, rows, columns, classes));
+  v1::GetGradientsRequest request;
+  request.set_model(train.model());
+  *request.mutable_examples() = train.examples();
+  request.set_encoding(v1::TENSOR_ENCODING_RAW);
+  return request.SerializeAsString();
+}
+
+std::string InferBytes(const std::string& id, int64_t rows, int64_t columns) {
+  const v1::PredictRequest predict = PredictRequestOf(id, rows, columns);
+  inference::ModelInferRequest request;
+  request.set_model_name(id);
+  auto* input = request.add_inputs();
+  input->set_name("input");
+  input->set_datatype("FP32");
+  *input->mutable_shape() = predict.inputs().shape();
+  request.add_raw_input_contents(predict.inputs().values().data(),
+                                 static_cast<size_t>(rows * columns) * sizeof(float));
+  return request.SerializeAsString();
 }
 
 std::string TrainBytes(const std::string& id, int64_t rows, int64_t columns, int64_t classes) {

@@ -28,6 +28,10 @@ void PredictOnce(const std::shared_ptr<grpc::Channel>& channel, const std::strin
 // Requests, serialised. One step of training on `rows` rows of some classes.
 std::string PredictBytes(const std::string& id, int64_t rows, int64_t columns);
 std::string TrainBytes(const std::string& id, int64_t rows, int64_t columns, int64_t classes);
+// A gradient by all parameters, answered as bytes.
+std::string GradientsBytes(const std::string& id, int64_t rows, int64_t columns, int64_t classes);
+// ModelInfer with raw contents.
+std::string InferBytes(const std::string& id, int64_t rows, int64_t columns);
 
 // No call may fail, and there must be one.
 client::LoadResult Drive(const std::shared_ptr<grpc::Channel>& channel, const client::Load& load);
