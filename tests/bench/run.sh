@@ -4,7 +4,7 @@
 set -euo pipefail
 binaries=$1
 shift
-for program in engine-bench torch-bench rpc-bench; do
+for program in engine-bench torch-bench rpc-bench durable-bench; do
   [[ -x $binaries/$program ]] || continue  # torch-bench is built on demand, see CMakeLists.txt
   printf '\n== %s\n' "$program"
   "$binaries/$program" "$@"

@@ -76,7 +76,7 @@ absl::Status ReadTraining(std::shared_ptr<const v1::TrainRequest> request) {
 
 absl::Status ReadFit(const std::shared_ptr<const v1::FitRequest>& request) {
   if (request->has_header()) return server::CheckFitHeader(request->header(), TheModel()).status();
-  server::FitRows rows(v1::FitHeader(), TheModel());
+  server::FitRows rows(v1::FitHeader(), TheModel(), int64_t{1} << 20, nullptr);
   if (absl::Status status = rows.Add(request); !status.ok()) return status;
   if (absl::Status status = rows.CheckComplete(); !status.ok()) return status;
   return rows.Read().status();
