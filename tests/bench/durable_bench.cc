@@ -155,7 +155,7 @@ void MeasureReplay(const Protocol& protocol, const char* argv0) {
 void CompareCheckpoints(const Protocol& protocol, const char* argv0) {
   const client::Load load = {kTrain, TrainBytes("wide", 128, kWidths.front(), kWidths.back()), 4};
   DurableServer often(argv0, "often", {"--durability=relaxed", "--checkpoint_bytes=64MiB"});
-  DurableServer never(argv0, "never", {"--durability=relaxed", "--checkpoint_bytes=1TiB"});
+  DurableServer never(argv0, "never", {"--durability=relaxed", "--checkpoint_bytes=1024GiB"});
   const auto rates =
       Interleave(protocol, {[&](absl::Duration turn) { return often.TrainRate(load, turn); },
                             [&](absl::Duration turn) { return never.TrainRate(load, turn); }});

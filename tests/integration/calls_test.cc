@@ -71,8 +71,9 @@ TEST(AdmissionTest, AFullQueueRefusesAtOnceAndSaysWhenToComeBack) {
 
 TEST(AdmissionTest, TheRowsOfAFitCountWhileItKeepsThem) {
   server::Options options = TestOptions();
-  options.limits.max_message_bytes = options.limits.max_fit_bytes =
-      options.limits.max_queued_bytes = 10'000;
+  options.limits.max_message_bytes = options.limits.max_fit_bytes = 10'000;
+  // Room for the rows of one, and a message while it is read: not for the rows of two.
+  options.limits.max_queued_bytes = options.fit_memory = 14'000;
   TestServer server(options);
   server.Create("m", MakeSpec({100, 1}));
   FitClient holder(server.training());
