@@ -76,6 +76,20 @@ check_ready_line() {
   [[ $(wc -l <"$work/stdout") == 1 ]] || fail "more than the READY line on stdout"
 }
 
+# What was acknowledged is on the volume, whatever ends the container.
+check_nothing_is_lost() {
+  local data=/usr/local/share/chainrule/data/wdbc.csv before after
+  docker exec "$container" chainrule create kept --from $data --label diagnosis --hidden 16 >/dev/null
+  docker exec "$container" chainrule train kept $data --label diagnosis --normalize --epochs 5 >/dev/null
+  before=$(docker exec "$container" chainrule --output=json weights show kept)
+  docker kill "$container" >/dev/null
+  docker start "$container" >/dev/null
+  wait_until_healthy
+  after=$(docker exec "$container" chainrule --output=json weights show kept)
+  [[ $before == "$after" ]] || fail "the weights are not what they were before SIGKILL"
+  say "the model is the same after SIGKILL"
+}
+
 check_stop() {
   local code
   compose stop
@@ -97,5 +111,6 @@ check_ready_line
 check_user
 check_no_tools_are_shipped
 run_demo
+check_nothing_is_lost
 check_stop
 say "passed"
