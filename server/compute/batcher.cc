@@ -25,6 +25,8 @@ constexpr absl::Duration kAwake = absl::Microseconds(400);
 // So many calls in turn that it is one caller, and not a gap among many: with many callers
 // all cores have work, and nobody is to watch for more.
 constexpr int kEnoughInTurn = 16;
+constexpr absl::Duration kLongYield = absl::Microseconds(40);
+constexpr int kCallsUntilRetry = 1'000;
 
 // For a call that no numbers were found for.
 std::shared_ptr<const Snapshot> SettingsAlone(const Model& model) {
@@ -70,7 +72,8 @@ class Batcher::Impl {
   // Whether a worker watches `arrivals_`, so that none needs to be woken.
   bool awake_ ABSL_GUARDED_BY(mutex_) = false;
   int idle_ ABSL_GUARDED_BY(mutex_) = 0;  // workers that wait
-  // Calls in a row that came alone and soon, as from one caller that waits for each answer.
+  // Calls in a row that came alone and soon, as from one caller that waits for each answer;
+  // negative while nobody is to watch for them.
   int in_turn_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<uint64_t> arrivals_{0};
   std::vector<std::thread> threads_;
@@ -133,24 +136,30 @@ bool Batcher::Impl::WaitForWork() {
     while (queue_.empty() && !stopping_) changed_.Wait(&mutex_);
     const absl::Duration wait = absl::Now() - begin;
     const bool in_turn = queue_.size() == 1 && idle_ == options_.workers && wait < kAwake;
-    in_turn_ = in_turn ? in_turn_ + 1 : 0;
+    in_turn_ = in_turn || in_turn_ < 0 ? in_turn_ + 1 : 0;
     --idle_;
   }
   return !queue_.empty();
 }
 
-// Yields rather than sleeps, so whoever else wants the core has it, and a call that comes
-// need not wait until a sleeper has been woken.
+// Yields rather than sleeps, so a call that comes need not wait until a sleeper has been
+// woken. Where a yield takes long somebody else has work for the core, and a sleeper would
+// be given it sooner: then it sleeps, and for many calls does not try again.
 void Batcher::Impl::WaitAwake() {
   awake_ = true;
   const uint64_t seen = arrivals_.load(std::memory_order_relaxed);
   mutex_.Unlock();
-  const absl::Time end = absl::Now() + kAwake;
-  while (arrivals_.load(std::memory_order_acquire) == seen && absl::Now() < end) {
+  const absl::Time begin = absl::Now();
+  absl::Time now = begin;
+  bool crowded = false;
+  while (arrivals_.load(std::memory_order_acquire) == seen && now - begin < kAwake && !crowded) {
     std::this_thread::yield();
+    const absl::Time before = std::exchange(now, absl::Now());
+    crowded = now - before > kLongYield;
   }
   mutex_.Lock();
   awake_ = false;
+  if (crowded) in_turn_ = -kCallsUntilRetry;
 }
 
 void Batcher::Impl::FailWaiting() {
