@@ -100,6 +100,9 @@ absl::StatusOr<std::shared_ptr<const char>> FileSpool::Map() const {
   if (bytes == 0) return std::shared_ptr<const char>();
   void* const map = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor_, 0);
   if (map == MAP_FAILED) return Failed("map", errno);
+  // Training takes rows in any order. What the page cache still has of the writes is used; of
+  // what it has not, only what is wanted is read.
+  madvise(map, bytes, MADV_RANDOM);
   return std::shared_ptr<const char>(static_cast<const char*>(map), [bytes](const char* data) {
     munmap(const_cast<char*>(data), bytes);
   });
