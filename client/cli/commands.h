@@ -15,6 +15,8 @@ void AddGradients(CLI::App* app, Action* action);
 void AddEvaluate(CLI::App* app, Action* action);
 void AddCheck(CLI::App* app, Action* action);
 void AddModels(CLI::App* app, Action* action);
+// Below `models`.
+void AddVersions(CLI::App* models, Action* action);
 void AddWeights(CLI::App* app, Action* action);
 void AddHealth(CLI::App* app, Action* action);
 void AddInfo(CLI::App* app, Action* action);

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
@@ -47,9 +48,23 @@ struct DeleteOptions {
   std::string request_id;
 };
 
+absl::Status DeleteVersion(const DeleteOptions& options, Session& session) {
+  const absl::StatusOr<Client*> client = session.client();
+  if (!client.ok()) return client.status();
+  v1::DeleteModelVersionRequest request;
+  request.set_name(ModelName(options.model));
+  request.set_request_id(options.request_id);
+  const absl::Status status = (*client)->DeleteModelVersion(request);
+  if (!status.ok()) return status;
+  if (session.json()) return session.PrintJson(google::protobuf::Empty());
+  session.out() << "deleted " << request.name() << '\n';
+  return absl::OkStatus();
+}
+
 absl::Status Delete(const DeleteOptions& options, Session& session) {
   const absl::StatusOr<Client*> client = session.client();
   if (!client.ok()) return client.status();
+  if (absl::StrContains(options.model, '@')) return DeleteVersion(options, session);
   v1::DeleteModelRequest request;
   request.set_name(ModelName(options.model));
   request.set_etag(options.etag);
@@ -64,7 +79,8 @@ absl::Status Delete(const DeleteOptions& options, Session& session) {
 }  // namespace
 
 void AddModels(CLI::App* app, Action* action) {
-  CLI::App* models = app->add_subcommand("models", "Lists, shows and deletes models");
+  CLI::App* models = app->add_subcommand(
+      "models", "Lists, shows, copies and deletes models; keeps and names versions");
   models->require_subcommand(1);
   AddCommand<ListOptions>(
       models, action, "list", "Lists all models by name",
@@ -81,11 +97,13 @@ void AddModels(CLI::App* app, Action* action) {
   AddCommand<DeleteOptions>(
       models, action, "delete", "Deletes one",
       [](CLI::App* command, DeleteOptions* options) {
-        command->add_option("MODEL", options->model, "Its name")->required();
+        command->add_option("MODEL", options->model, "Its name, or a version's: iris@3")
+            ->required();
         command->add_option("--etag", options->etag, "Only if this is still its etag");
         AddRequestId(command, &options->request_id);
       },
       Delete);
+  AddVersions(models, action);
 }
 
 }  // namespace chainrule::client

@@ -131,6 +131,65 @@ absl::Status Client::DeleteModel(const v1::DeleteModelRequest& request) {
   return Call(models_, &v1::ModelService::Stub::DeleteModel, request, &empty);
 }
 
+absl::StatusOr<v1::Model> Client::CopyModel(const v1::CopyModelRequest& request) {
+  v1::Model response;
+  const absl::Status status = Call(models_, &v1::ModelService::Stub::CopyModel, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::ModelVersion> Client::PublishVersion(const v1::PublishVersionRequest& request) {
+  v1::ModelVersion response;
+  const absl::Status status =
+      Call(models_, &v1::ModelService::Stub::PublishVersion, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::Model> Client::SetAlias(const v1::SetAliasRequest& request) {
+  v1::Model response;
+  const absl::Status status = Call(models_, &v1::ModelService::Stub::SetAlias, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::Model> Client::DeleteAlias(const v1::DeleteAliasRequest& request) {
+  v1::Model response;
+  const absl::Status status =
+      Call(models_, &v1::ModelService::Stub::DeleteAlias, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::Model> Client::RestoreVersion(const v1::RestoreVersionRequest& request) {
+  v1::Model response;
+  const absl::Status status =
+      Call(models_, &v1::ModelService::Stub::RestoreVersion, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::ListModelVersionsResponse> Client::ListModelVersions(absl::string_view model) {
+  v1::ListModelVersionsRequest request;
+  request.set_parent(std::string(model));
+  request.set_page_size(kPageSize);
+  v1::ListModelVersionsResponse all;
+  do {
+    v1::ListModelVersionsResponse page;
+    const absl::Status status =
+        Call(models_, &v1::ModelService::Stub::ListModelVersions, request, &page);
+    if (!status.ok()) return status;
+    all.mutable_model_versions()->MergeFrom(page.model_versions());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return all;
+}
+
+absl::Status Client::DeleteModelVersion(const v1::DeleteModelVersionRequest& request) {
+  google::protobuf::Empty empty;
+  return Call(models_, &v1::ModelService::Stub::DeleteModelVersion, request, &empty);
+}
+
 absl::StatusOr<v1::GetWeightsResponse> Client::GetWeights(const v1::GetWeightsRequest& request) {
   v1::GetWeightsResponse response;
   const absl::Status status =

@@ -51,6 +51,14 @@ class Client {
   // All pages.
   absl::StatusOr<v1::ListModelsResponse> ListModels(absl::string_view filter);
   absl::Status DeleteModel(const v1::DeleteModelRequest& request);
+  absl::StatusOr<v1::Model> CopyModel(const v1::CopyModelRequest& request);
+  absl::StatusOr<v1::ModelVersion> PublishVersion(const v1::PublishVersionRequest& request);
+  absl::StatusOr<v1::Model> SetAlias(const v1::SetAliasRequest& request);
+  absl::StatusOr<v1::Model> DeleteAlias(const v1::DeleteAliasRequest& request);
+  absl::StatusOr<v1::Model> RestoreVersion(const v1::RestoreVersionRequest& request);
+  // All pages.
+  absl::StatusOr<v1::ListModelVersionsResponse> ListModelVersions(absl::string_view model);
+  absl::Status DeleteModelVersion(const v1::DeleteModelVersionRequest& request);
   absl::StatusOr<v1::GetWeightsResponse> GetWeights(const v1::GetWeightsRequest& request);
   absl::StatusOr<v1::SetWeightsResponse> SetWeights(const v1::SetWeightsRequest& request);
   absl::StatusOr<v1::PredictResponse> Predict(const v1::PredictRequest& request);

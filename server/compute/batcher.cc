@@ -99,7 +99,7 @@ void Batcher::Impl::Stop() {
 
 void Batcher::Impl::Predict(PredictCall call) {
   if (call.pinned != nullptr) return Queue(std::move(call));
-  call.seen = call.model->snapshot();
+  if (call.version == 0) call.seen = call.model->snapshot();
   if (call.seen != nullptr) return Queue(std::move(call));
   if (!options_.loader) return Load(std::move(call));
   options_.loader([this, call = std::move(call)]() mutable { Load(std::move(call)); });
@@ -107,9 +107,10 @@ void Batcher::Impl::Predict(PredictCall call) {
 
 // Predictions with other models do not wait for this one's disk.
 void Batcher::Impl::Load(PredictCall call) {
-  absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = call.model->Load();
+  absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
+      call.version > 0 ? call.model->LoadVersion(call.version) : call.model->Load();
   if (!snapshot.ok()) return call.done(snapshot.status(), *SettingsAlone(*call.model));
-  call.seen = *std::move(snapshot);
+  (call.version > 0 ? call.pinned : call.seen) = *std::move(snapshot);
   Queue(std::move(call));
 }
 

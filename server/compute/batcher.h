@@ -26,7 +26,8 @@ struct PredictCall {
   std::shared_ptr<Model> model;
   // Whose numbers to use; null: the model's live ones, taken when the batch is formed.
   std::shared_ptr<const Snapshot> pinned;
-  int64_t version = 0;         // of `pinned`, 0 where it has none: what it is counted under
+  // Whose numbers to use where `pinned` is null, and what it is counted under; 0: live.
+  int64_t version = 0;
   engine::ElementRows inputs;  // borrowed until done
   int64_t rows = 0;
   // Called on a worker when the batch is formed, at most once: where the outputs and,

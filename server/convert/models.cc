@@ -113,14 +113,14 @@ v1::ModelState WriteCondition(ModelCondition condition) {
   return v1::MODEL_STATE_UNSPECIFIED;
 }
 
+}  // namespace
+
 void WriteTime(absl::Time time, google::protobuf::Timestamp* message) {
   const int64_t seconds = absl::ToUnixSeconds(time);
   message->set_seconds(seconds);
   message->set_nanos(
       static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
 }
-
-}  // namespace
 
 void CheckLabels(const Labels& labels, absl::string_view field, Violations* violations) {
   if (labels.size() > kMaxLabels) {

@@ -48,6 +48,8 @@ struct DeleteModelInput {
 };
 absl::StatusOr<DeleteModelInput> ReadDeleteModel(const v1::DeleteModelRequest& request);
 
+void WriteTime(absl::Time time, google::protobuf::Timestamp* message);
+
 // The resource as GetModel shows it, the spec as resolved.
 void WriteModel(const ModelDescription& description, v1::Model* model);
 

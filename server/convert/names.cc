@@ -32,17 +32,6 @@ bool IsUuid(absl::string_view text) {
   return true;
 }
 
-absl::Status NoSuchVersion(const ModelReference& reference) {
-  engine::ErrorDetail detail;
-  detail.reason = "MODEL_NOT_FOUND";
-  detail.metadata = {{"model", reference.id}};
-  detail.resource_type = "chainrule.v1.ModelVersion";
-  detail.resource_name = absl::StrCat(ModelName(reference.id), "@", reference.revision);
-  return engine::MakeError(
-      absl::StatusCode::kNotFound,
-      absl::StrCat("model '", reference.id, "' has no version ", Echo(reference.revision)), detail);
-}
-
 }  // namespace
 
 bool IsModelId(absl::string_view id) {
@@ -77,13 +66,6 @@ absl::StatusOr<ModelReference> ParseModelReference(absl::string_view name,
                                              "[a-z]([a-z0-9_-]{0,61}[a-z0-9])?"));
   }
   return ModelReference{std::string(id), std::string(revision)};
-}
-
-absl::StatusOr<std::string> ParseReadModel(absl::string_view name, absl::string_view field) {
-  absl::StatusOr<ModelReference> reference = ParseModelReference(name, field);
-  if (!reference.ok()) return reference.status();
-  if (!reference->revision.empty()) return NoSuchVersion(*reference);
-  return reference->id;
 }
 
 absl::StatusOr<std::string> ParseLiveModel(absl::string_view name, absl::string_view field) {

@@ -27,9 +27,6 @@ struct ModelReference {
 // INVALID_FIELD: it is neither.
 absl::StatusOr<ModelReference> ParseModelReference(absl::string_view name, absl::string_view field);
 
-// The id, where weights are only read.  NOT_FOUND for any revision: models have no
-// versions yet.
-absl::StatusOr<std::string> ParseReadModel(absl::string_view name, absl::string_view field);
 // The id, where the live model is meant.  INVALID_FIELD for any revision.
 absl::StatusOr<std::string> ParseLiveModel(absl::string_view name, absl::string_view field);
 

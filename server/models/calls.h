@@ -15,6 +15,7 @@
 #include "engine/core/cancellation.h"
 #include "engine/core/matrix.h"
 #include "engine/train/examples.h"
+#include "engine/train/model_state.h"
 #include "engine/train/trainer.h"
 #include "server/models/request_window.h"
 
@@ -77,6 +78,22 @@ struct SetWeightsCall {
   WriteOptions write;
   bool reset_optimizer = false;
   std::function<absl::StatusOr<SetWeightsInput>()> read;  // as TrainCall::read
+  std::function<void(absl::StatusOr<SetWeightsReply>)> done;
+};
+
+// Numbers to take the place of the model's, as one step; those of its own network.
+struct ReplaceInput {
+  // Its step is not looked at. An error is the answer, unless the call is a repeat.
+  absl::StatusOr<engine::ModelState> state = engine::ModelState();
+  // false: the model keeps its own optimizer's state.
+  bool has_optimizer = true;
+  ContentDigest digest{};
+};
+
+struct ReplaceCall {
+  WriteOptions write;
+  bool reset_optimizer = false;                        // zero, whatever `state` and the model have
+  std::function<absl::StatusOr<ReplaceInput>()> read;  // as TrainCall::read
   std::function<void(absl::StatusOr<SetWeightsReply>)> done;
 };
 

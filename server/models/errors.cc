@@ -49,6 +49,25 @@ absl::Status ModelExists(absl::string_view id) {
                    OfModel("MODEL_EXISTS", id));
 }
 
+absl::Status VersionNotFound(absl::string_view id, absl::string_view version) {
+  ErrorDetail detail = OfReason("VERSION_NOT_FOUND");
+  detail.metadata = {{"model", ResourceName(id)}, {"version", std::string(version)}};
+  detail.resource_type = "chainrule.v1.ModelVersion";
+  detail.resource_name = absl::StrCat(ResourceName(id), "@", version);
+  return MakeError(absl::StatusCode::kNotFound,
+                   absl::StrCat("model '", ResourceName(id), "' has no version '", version, "'"),
+                   detail);
+}
+
+absl::Status VersionInUse(absl::string_view id, int64_t version, absl::string_view aliases) {
+  ErrorDetail detail = OfReason("VERSION_IN_USE");
+  detail.metadata = {{"version", absl::StrCat(version)}, {"aliases", std::string(aliases)}};
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat("version ", version, " of model '", ResourceName(id),
+                                "' is what alias ", aliases, " names; move or delete that first"),
+                   detail);
+}
+
 absl::Status ModelDeleted(absl::string_view id) {
   return MakeError(absl::StatusCode::kAborted,
                    absl::StrCat("model '", ResourceName(id), "' was deleted during the call"),

@@ -15,6 +15,11 @@ namespace chainrule::server {
 absl::Status ModelNotFound(absl::string_view id);
 absl::Status ModelExists(absl::string_view id);
 
+// Of a model's versions. `version`: a number or an alias.
+absl::Status VersionNotFound(absl::string_view id, absl::string_view version);
+// `aliases` name it, joined by commas.
+absl::Status VersionInUse(absl::string_view id, int64_t version, absl::string_view aliases);
+
 // Of one model.
 absl::Status ModelDeleted(absl::string_view id);
 absl::Status EtagMismatch(absl::string_view id, absl::string_view etag);

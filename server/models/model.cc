@@ -60,6 +60,43 @@ void Model::SetWeights(SetWeightsCall call) {
   impl_->Enqueue(MakeWrite(std::move(call)), shared_from_this());
 }
 
+void Model::Replace(ReplaceCall call) {
+  impl_->Enqueue(MakeWrite(std::move(call)), shared_from_this());
+}
+
+absl::StatusOr<int64_t> Model::ResolveVersion(absl::string_view version) const {
+  return impl_->ResolveVersion(version);
+}
+
+absl::StatusOr<VersionDescription> Model::GetVersion(int64_t number) const {
+  return impl_->GetVersion(number);
+}
+
+std::vector<VersionDescription> Model::ListVersions() const { return impl_->ListVersions(); }
+
+std::shared_ptr<const Snapshot> Model::version_snapshot(int64_t number) const {
+  return impl_->version_snapshot(number);
+}
+
+absl::StatusOr<std::shared_ptr<const Snapshot>> Model::LoadVersion(int64_t number) {
+  return impl_->LoadVersion(number);
+}
+
+absl::StatusOr<VersionDescription> Model::Publish(std::map<std::string, std::string> labels,
+                                                  std::optional<int64_t> if_step, Stamp stamp) {
+  return impl_->Publish(std::move(labels), if_step, stamp);
+}
+
+absl::StatusOr<VersionDescription> Model::DeleteVersion(int64_t number, Stamp stamp) {
+  return impl_->DeleteVersion(number, stamp);
+}
+
+absl::StatusOr<ModelDescription> Model::SetAlias(const std::string& alias,
+                                                 std::optional<int64_t> version,
+                                                 const std::string& etag, Stamp stamp) {
+  return impl_->SetAlias(alias, version, etag, stamp);
+}
+
 absl::StatusOr<ModelDescription> Model::Update(const std::string& etag, ModelUpdate update,
                                                Stamp stamp) {
   return impl_->Update(etag, std::move(update), stamp);

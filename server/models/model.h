@@ -77,6 +77,7 @@ class Model : public std::enable_shared_from_this<Model> {
   // once, results from a lane or from the log's thread.
   void Train(TrainCall call);
   void SetWeights(SetWeightsCall call);
+  void Replace(ReplaceCall call);
 
   // Labels and settings do not wait in the queue, only for the next mini-batch; what runs
   // keeps the settings that it began with. Waits for the disk. ABORTED, ETAG_MISMATCH:
@@ -84,6 +85,28 @@ class Model : public std::enable_shared_from_this<Model> {
   // made it.
   absl::StatusOr<ModelDescription> Update(const std::string& etag, ModelUpdate update,
                                           Stamp stamp = kNoStamp);
+
+  // --- Versions. Changes of them wait for the disk, and not in the queue. ---
+
+  // The number that a number or an alias means. NOT_FOUND, VERSION_NOT_FOUND.
+  absl::StatusOr<int64_t> ResolveVersion(absl::string_view version) const;
+  absl::StatusOr<VersionDescription> GetVersion(int64_t number) const;
+  std::vector<VersionDescription> ListVersions() const;  // by number
+  // A version's numbers for readers, if they are in memory; else null.
+  std::shared_ptr<const Snapshot> version_snapshot(int64_t number) const;
+  // Brings them there. Waits for the disk. NOT_FOUND; DATA_LOSS; UNAVAILABLE.
+  absl::StatusOr<std::shared_ptr<const Snapshot>> LoadVersion(int64_t number);
+  // Keeps what readers see now. ABORTED, STEP_MISMATCH.
+  absl::StatusOr<VersionDescription> Publish(std::map<std::string, std::string> labels,
+                                             std::optional<int64_t> if_step,
+                                             Stamp stamp = kNoStamp);
+  // NOT_FOUND; FAILED_PRECONDITION, VERSION_IN_USE.
+  absl::StatusOr<VersionDescription> DeleteVersion(int64_t number, Stamp stamp = kNoStamp);
+  // `version` unset: deletes the alias. NOT_FOUND; ABORTED, ETAG_MISMATCH.
+  absl::StatusOr<ModelDescription> SetAlias(const std::string& alias,
+                                            std::optional<int64_t> version, const std::string& etag,
+                                            Stamp stamp = kNoStamp);
+
   // Ends what runs, at the next mini-batch, and what waits with ABORTED, MODEL_DELETED.
   // Its files go. NOT_FOUND: it was deleted before. ABORTED, ETAG_MISMATCH. Returns the
   // model as it was.

@@ -69,6 +69,8 @@ bool Model::Impl::TryUnload() {
   }
   numbers_.Unload();
   journal_->Hide();
+  MutexLock lock(&mutex_);
+  versions_.clear();
   return true;
 }
 

@@ -4,6 +4,7 @@
 #ifndef CHAINRULE_SERVER_MODELS_MODEL_IMPL_H_
 #define CHAINRULE_SERVER_MODELS_MODEL_IMPL_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,18 @@ class Model::Impl {
   absl::StatusOr<ModelDescription> Update(const std::string& etag, ModelUpdate update, Stamp stamp);
   absl::StatusOr<ModelDescription> Delete(const std::string& etag, Stamp stamp);
 
+  absl::StatusOr<int64_t> ResolveVersion(absl::string_view version) const;
+  absl::StatusOr<VersionDescription> GetVersion(int64_t number) const;
+  std::vector<VersionDescription> ListVersions() const;
+  std::shared_ptr<const Snapshot> version_snapshot(int64_t number) const;
+  absl::StatusOr<std::shared_ptr<const Snapshot>> LoadVersion(int64_t number);
+  absl::StatusOr<VersionDescription> Publish(std::map<std::string, std::string> labels,
+                                             std::optional<int64_t> if_step, Stamp stamp);
+  absl::StatusOr<VersionDescription> DeleteVersion(int64_t number, Stamp stamp);
+  absl::StatusOr<ModelDescription> SetAlias(const std::string& alias,
+                                            std::optional<int64_t> version, const std::string& etag,
+                                            Stamp stamp);
+
   absl::Status Replay();
   void Recover(std::vector<TailRecord> tail);
   bool has_tail() const;
@@ -60,6 +73,8 @@ class Model::Impl {
   void FailCancelled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   void FailRunning(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   absl::Status SetLearningRate(double learning_rate);
+  absl::StatusOr<StoredVersion> FindVersion(int64_t number) const;
+  VersionDescription DescribeVersion(const StoredVersion& version) const;
   std::optional<Numbers::Capture> Capture();
   bool StillHolds(const Numbers::Capture& capture);
   absl::Status PutCheckpoint(const Numbers::Capture& capture);
@@ -80,6 +95,8 @@ class Model::Impl {
 
   mutable engine::Mutex mutex_;
   mutable Cold cold_ ABSL_GUARDED_BY(mutex_);
+  // Of versions that were read; of one that lives in memory alone, of all.
+  std::map<int64_t, std::shared_ptr<const Snapshot>> versions_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

@@ -33,6 +33,9 @@ class Registry::Impl {
   std::string incarnation() const {
     return keeper_.has_value() ? keeper_->store()->incarnation() : ProcessIncarnation();
   }
+  // The numbers that a reader of `id`, or of a version of it, sees.
+  absl::StatusOr<std::shared_ptr<const Snapshot>> Read(const std::string& id,
+                                                       const std::string& version);
   ModelMap& models() { return models_; }
   LifecycleWindow& window() { return window_; }
   Checkpointer* checkpointer() { return checkpointer_.has_value() ? &*checkpointer_ : nullptr; }
@@ -125,6 +128,15 @@ absl::StatusOr<LifecycleOutcome> Registry::Impl::Add(const std::string& id,
   return outcome;
 }
 
+absl::StatusOr<std::shared_ptr<const Snapshot>> Registry::Impl::Read(const std::string& id,
+                                                                     const std::string& version) {
+  const absl::StatusOr<std::shared_ptr<Model>> model = models_.Find(id);
+  if (!model.ok()) return model.status();
+  if (version.empty()) return (*model)->Load();
+  const absl::StatusOr<int64_t> number = (*model)->ResolveVersion(version);
+  return number.ok() ? (*model)->LoadVersion(*number) : number.status();
+}
+
 // The numbers that it begins with.
 absl::StatusOr<StoredModel> Registry::Impl::Store(StoredModel stored, const ModelSettings& settings,
                                                   const engine::ModelState& state) {
@@ -154,6 +166,11 @@ namespace {
 absl::StatusOr<Registry::Result> ModelOf(absl::StatusOr<LifecycleWindow::Result> result) {
   if (!result.ok()) return result.status();
   return Registry::Result{std::move(result->outcome.model), result->replayed};
+}
+
+absl::StatusOr<Registry::VersionResult> VersionOf(absl::StatusOr<LifecycleWindow::Result> result) {
+  if (!result.ok()) return result.status();
+  return Registry::VersionResult{std::move(result->outcome.version), result->replayed};
 }
 
 }  // namespace
@@ -245,6 +262,65 @@ absl::StatusOr<bool> Registry::Delete(const std::string& id, const std::string& 
       Lifecycle::kDelete, request, [&](Stamp stamp) { return impl_->Delete(id, etag, stamp); });
   if (!result.ok()) return result.status();
   return result->replayed;
+}
+
+absl::StatusOr<Registry::Result> Registry::Copy(const std::string& source,
+                                                const std::string& version, const std::string& id,
+                                                bool reset_optimizer, const Request& request) {
+  return ModelOf(impl_->window().Once(
+      Lifecycle::kCopy, request, [&](Stamp stamp) -> absl::StatusOr<LifecycleOutcome> {
+        const absl::StatusOr<std::shared_ptr<const Snapshot>> from = impl_->Read(source, version);
+        if (!from.ok()) return from.status();
+        engine::ModelState state = (*from)->state();
+        if (reset_optimizer) {
+          state.optimizer = std::make_shared<engine::AlignedBuffer>(state.optimizer->size());
+          state.optimizer_steps = 0;
+        }
+        return impl_->Add(id, (*from)->shared_settings(), std::move(state), {}, stamp);
+      }));
+}
+
+absl::StatusOr<Registry::VersionResult> Registry::Publish(const std::string& id,
+                                                          std::map<std::string, std::string> labels,
+                                                          std::optional<int64_t> if_step,
+                                                          const Request& request) {
+  return VersionOf(impl_->window().Once(
+      Lifecycle::kPublish, request, [&](Stamp stamp) -> absl::StatusOr<LifecycleOutcome> {
+        const absl::StatusOr<std::shared_ptr<Model>> model = impl_->models().Find(id);
+        if (!model.ok()) return model.status();
+        absl::StatusOr<VersionDescription> version =
+            (*model)->Publish(std::move(labels), if_step, stamp);
+        if (!version.ok()) return version.status();
+        return LifecycleOutcome{{}, *std::move(version)};
+      }));
+}
+
+absl::StatusOr<Registry::VersionResult> Registry::DeleteVersion(const std::string& id,
+                                                                int64_t number,
+                                                                const Request& request) {
+  return VersionOf(impl_->window().Once(
+      Lifecycle::kDeleteVersion, request, [&](Stamp stamp) -> absl::StatusOr<LifecycleOutcome> {
+        const absl::StatusOr<std::shared_ptr<Model>> model = impl_->models().Find(id);
+        if (!model.ok()) return model.status();
+        absl::StatusOr<VersionDescription> version = (*model)->DeleteVersion(number, stamp);
+        if (!version.ok()) return version.status();
+        return LifecycleOutcome{{}, *std::move(version)};
+      }));
+}
+
+absl::StatusOr<Registry::Result> Registry::SetAlias(const std::string& id, const std::string& alias,
+                                                    std::optional<int64_t> version,
+                                                    const std::string& etag,
+                                                    const Request& request) {
+  const Lifecycle kind = version.has_value() ? Lifecycle::kSetAlias : Lifecycle::kDeleteAlias;
+  return ModelOf(
+      impl_->window().Once(kind, request, [&](Stamp stamp) -> absl::StatusOr<LifecycleOutcome> {
+        const absl::StatusOr<std::shared_ptr<Model>> model = impl_->models().Find(id);
+        if (!model.ok()) return model.status();
+        absl::StatusOr<ModelDescription> updated = (*model)->SetAlias(alias, version, etag, stamp);
+        if (!updated.ok()) return updated.status();
+        return LifecycleOutcome{*std::move(updated), {}};
+      }));
 }
 
 int64_t Registry::size() const { return impl_->models().size(); }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,10 @@ class Registry {
                                     engine::ModelState state,
                                     std::map<std::string, std::string> labels,
                                     const Request& request);
+  // Makes a model of the numbers of another, or of one of its versions (`version`: a number
+  // or an alias; empty: the live ones). NOT_FOUND, beside what Create says.
+  absl::StatusOr<Result> Copy(const std::string& source, const std::string& version,
+                              const std::string& id, bool reset_optimizer, const Request& request);
   // What Create would make of it, without making it: no uid, etag or times. Fails as
   // Create would.
   absl::StatusOr<ModelDescription> Validate(const std::string& id,
@@ -92,6 +97,20 @@ class Registry {
   // Returns whether it was replayed. NOT_FOUND; ABORTED, ETAG_MISMATCH.
   absl::StatusOr<bool> Delete(const std::string& id, const std::string& etag,
                               const Request& request);
+
+  struct VersionResult {
+    VersionDescription version;
+    bool replayed = false;
+  };
+  // As Model's, once for each request id.
+  absl::StatusOr<VersionResult> Publish(const std::string& id,
+                                        std::map<std::string, std::string> labels,
+                                        std::optional<int64_t> if_step, const Request& request);
+  absl::StatusOr<VersionResult> DeleteVersion(const std::string& id, int64_t number,
+                                              const Request& request);
+  absl::StatusOr<Result> SetAlias(const std::string& id, const std::string& alias,
+                                  std::optional<int64_t> version, const std::string& etag,
+                                  const Request& request);
 
   int64_t size() const;
 

@@ -57,7 +57,7 @@ class Writer {
 
 class Write {
  public:
-  enum class Kind : uint64_t { kTrain = 1, kSetWeights = 2 };
+  enum class Kind : uint64_t { kTrain = 1, kSetWeights = 2, kReplace = 3 };
 
   Write(Kind kind, WriteOptions options) : kind_(kind), options_(std::move(options)) {}
   virtual ~Write() = default;
@@ -108,6 +108,7 @@ Journal::Done AnswerWith(SharedCompletion<Reply> done, absl::StatusOr<Reply> ans
 
 std::unique_ptr<Write> MakeWrite(TrainCall call);
 std::unique_ptr<Write> MakeWrite(SetWeightsCall call);
+std::unique_ptr<Write> MakeWrite(ReplaceCall call);
 
 }  // namespace chainrule::server
 

@@ -8,16 +8,22 @@
 namespace chainrule::server {
 namespace {
 
-absl::StatusOr<FoundModel> Find(const Environment& environment,
-                                const absl::StatusOr<std::string>& id) {
-  if (!id.ok()) return id.status();
-  absl::StatusOr<std::shared_ptr<Model>> model = environment.registry->Find(*id);
+absl::StatusOr<FoundModel> Find(const Environment& environment, const std::string& id,
+                                const std::string& version) {
+  absl::StatusOr<std::shared_ptr<Model>> model = environment.registry->Find(id);
   if (!model.ok()) return model.status();
   absl::StatusOr<std::shared_ptr<const ModelSettings>> settings = (*model)->settings();
   if (!settings.ok()) return settings.status();
   FoundModel found;
-  found.snapshot = (*model)->snapshot();
-  found.context.id = *id;
+  if (version.empty()) {
+    found.snapshot = (*model)->snapshot();
+  } else {
+    const absl::StatusOr<int64_t> number = (*model)->ResolveVersion(version);
+    if (!number.ok()) return number.status();
+    found.version = *number;
+    found.snapshot = (*model)->version_snapshot(*number);
+  }
+  found.context.id = id;
   found.context.settings = *std::move(settings);
   found.context.limits = &environment.limits;
   found.model = *std::move(model);
@@ -28,19 +34,23 @@ absl::StatusOr<FoundModel> Find(const Environment& environment,
 
 absl::StatusOr<FoundModel> FindLiveModel(const Environment& environment, absl::string_view name,
                                          absl::string_view field) {
-  return Find(environment, ParseLiveModel(name, field));
+  const absl::StatusOr<std::string> id = ParseLiveModel(name, field);
+  return id.ok() ? Find(environment, *id, "") : id.status();
 }
 
 absl::StatusOr<FoundModel> FindReadModel(const Environment& environment, absl::string_view name,
                                          absl::string_view field) {
-  return Find(environment, ParseReadModel(name, field));
+  const absl::StatusOr<ModelReference> reference = ParseModelReference(name, field);
+  if (!reference.ok()) return reference.status();
+  return Find(environment, reference->id, reference->revision);
 }
 
 absl::StatusOr<FoundModel> LoadReadModel(const Environment& environment, absl::string_view name,
                                          absl::string_view field) {
   absl::StatusOr<FoundModel> found = FindReadModel(environment, name, field);
   if (!found.ok() || found->snapshot != nullptr) return found;
-  absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = found->model->Load();
+  absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
+      found->version > 0 ? found->model->LoadVersion(found->version) : found->model->Load();
   if (!snapshot.ok()) return snapshot.status();
   found->snapshot = *std::move(snapshot);
   found->context.settings = found->snapshot->shared_settings();

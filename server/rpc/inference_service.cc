@@ -12,6 +12,9 @@
 namespace chainrule::server {
 namespace {
 
+// What a model_version that is not given means, where there is this alias.
+constexpr absl::string_view kDefaultAlias = "default";
+
 constexpr char kName[] = "chainrule";
 // Of Triton's extensions those that are here as a whole.
 constexpr const char* kExtensions[] = {"model_configuration", "statistics"};
@@ -65,7 +68,12 @@ absl::StatusOr<FoundModel> InferenceServiceImpl::Find(absl::string_view id,
                                                       absl::string_view field) const {
   if (absl::Status status = CheckModelId(id, field); !status.ok()) return status;
   const std::string name = ModelName(id);
-  if (version.empty()) return FindReadModel(environment_, name, field);
+  if (version.empty()) {
+    const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(id);
+    const bool has_default = model.ok() && (*model)->ResolveVersion(kDefaultAlias).ok();
+    return FindReadModel(environment_, has_default ? absl::StrCat(name, "@", kDefaultAlias) : name,
+                         field);
+  }
   return FindReadModel(environment_, absl::StrCat(name, "@", version), field);
 }
 

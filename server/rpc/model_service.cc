@@ -36,7 +36,15 @@ ModelServiceImpl::ModelServiceImpl(const Environment* environment)
       get_weights_(environment, "ModelService/GetWeights", environment->clerks),
       set_weights_(environment, "ModelService/SetWeights"),
       export_(environment, "ModelService/ExportModel"),
-      import_(environment, "ModelService/ImportModel") {}
+      import_(environment, "ModelService/ImportModel"),
+      copy_(environment, "ModelService/CopyModel", environment->clerks),
+      publish_(environment, "ModelService/PublishVersion", environment->clerks),
+      get_version_(environment, "ModelService/GetModelVersion", environment->clerks),
+      list_versions_(environment, "ModelService/ListModelVersions", environment->clerks),
+      delete_version_(environment, "ModelService/DeleteModelVersion", environment->clerks),
+      set_alias_(environment, "ModelService/SetAlias", environment->clerks),
+      delete_alias_(environment, "ModelService/DeleteAlias", environment->clerks),
+      restore_(environment, "ModelService/RestoreVersion") {}
 
 grpc::ServerUnaryReactor* ModelServiceImpl::CreateModel(grpc::CallbackServerContext* context,
                                                         const v1::CreateModelRequest* request,
@@ -64,7 +72,7 @@ grpc::ServerUnaryReactor* ModelServiceImpl::GetModel(grpc::CallbackServerContext
                                                      const v1::GetModelRequest* request,
                                                      v1::Model* response) {
   return get_.StartOnWorker(context, request, response, [this](auto* call) {
-    const absl::StatusOr<std::string> id = ParseReadModel(call->request().name(), "name");
+    const absl::StatusOr<std::string> id = ParseLiveModel(call->request().name(), "name");
     if (!id.ok()) return id.status();
     const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(*id);
     if (model.ok()) WriteModel((*model)->Describe(), call->response());

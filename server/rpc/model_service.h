@@ -3,6 +3,7 @@
 #define CHAINRULE_SERVER_RPC_MODEL_SERVICE_H_
 
 #include "chainrule/v1/model_service.grpc.pb.h"
+#include "server/convert/versions.h"
 #include "server/rpc/unary_call.h"
 
 namespace chainrule::server {
@@ -37,7 +38,38 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
   grpc::ServerReadReactor<v1::ImportModelRequest>* ImportModel(grpc::CallbackServerContext* context,
                                                                v1::Model* response) override;
 
+  grpc::ServerUnaryReactor* CopyModel(grpc::CallbackServerContext* context,
+                                      const v1::CopyModelRequest* request,
+                                      v1::Model* response) override;
+  grpc::ServerUnaryReactor* PublishVersion(grpc::CallbackServerContext* context,
+                                           const v1::PublishVersionRequest* request,
+                                           v1::ModelVersion* response) override;
+  grpc::ServerUnaryReactor* GetModelVersion(grpc::CallbackServerContext* context,
+                                            const v1::GetModelVersionRequest* request,
+                                            v1::ModelVersion* response) override;
+  grpc::ServerUnaryReactor* ListModelVersions(grpc::CallbackServerContext* context,
+                                              const v1::ListModelVersionsRequest* request,
+                                              v1::ListModelVersionsResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteModelVersion(grpc::CallbackServerContext* context,
+                                               const v1::DeleteModelVersionRequest* request,
+                                               google::protobuf::Empty* response) override;
+  grpc::ServerUnaryReactor* SetAlias(grpc::CallbackServerContext* context,
+                                     const v1::SetAliasRequest* request,
+                                     v1::Model* response) override;
+  grpc::ServerUnaryReactor* DeleteAlias(grpc::CallbackServerContext* context,
+                                        const v1::DeleteAliasRequest* request,
+                                        v1::Model* response) override;
+  grpc::ServerUnaryReactor* RestoreVersion(grpc::CallbackServerContext* context,
+                                           const v1::RestoreVersionRequest* request,
+                                           v1::Model* response) override;
+
  private:
+  using RestoreCall = UnaryCall<v1::RestoreVersionRequest, v1::Model>;
+  // What SetAlias and DeleteAlias have in common.
+  struct AliasCall {
+    CallScope* scope;
+    v1::Model* response;
+  };
   using CreateCall = UnaryCall<v1::CreateModelRequest, v1::Model>;
   using GetWeightsCall = UnaryCall<v1::GetWeightsRequest, v1::GetWeightsResponse>;
   using SetWeightsRpcCall = UnaryCall<v1::SetWeightsRequest, v1::SetWeightsResponse>;
@@ -46,9 +78,13 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
   absl::Status List(const v1::ListModelsRequest& request, v1::ListModelsResponse* response);
   absl::Status ReadWeights(GetWeightsCall* call);
   absl::Status QueueSetWeights(SetWeightsRpcCall* call);
+  absl::Status ChangeAlias(const absl::StatusOr<AliasInput>& input, AliasCall call);
+  absl::Status QueueRestore(RestoreCall* call);
 
   const Environment& environment_;
   const Rpc create_, get_, list_, update_, delete_, get_weights_, set_weights_, export_, import_;
+  const Rpc copy_, publish_, get_version_, list_versions_, delete_version_, set_alias_,
+      delete_alias_, restore_;
 };
 
 }  // namespace chainrule::server

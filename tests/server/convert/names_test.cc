@@ -45,15 +45,6 @@ TEST(NamesTest, RefusesWhatIsNoModelName) {
   }
 }
 
-TEST(NamesTest, ReadersFindNoVersionsYet) {
-  EXPECT_EQ(*ParseReadModel("models/iris", "model"), "iris");
-  const absl::Status status = ParseReadModel("models/iris@3", "model").status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(status.message(), "model 'iris' has no version '3'");
-  EXPECT_EQ(engine::GetErrorDetail(status).resource_name, "models/iris@3");
-  EXPECT_EQ(engine::GetErrorDetail(status).reason, "MODEL_NOT_FOUND");
-}
-
 TEST(NamesTest, WritersTakeNoVersion) {
   EXPECT_EQ(*ParseLiveModel("models/iris", "model"), "iris");
   ExpectRefused(ParseLiveModel("models/iris@3", "model").status(), "model",
