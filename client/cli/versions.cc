@@ -159,7 +159,7 @@ void AddAlias(CLI::App* models, Action* action) {
         version->excludes(remove);
         command->add_option("--etag", options->etag, "Only if this is still the model's etag");
         AddRequestId(command, &options->request_id);
-        command->final_callback([options] {
+        command->parse_complete_callback([options] {
           if (options->remove || options->version.has_value()) return;
           throw CLI::ValidationError("VERSION", "give a version's number, or --delete");
         });
