@@ -39,7 +39,8 @@ void AddSettings(CLI::App* app, Settings* settings) {
       app->add_option("--tls-cert", target->tls_cert, "A certificate to show, PEM")->needs(ca);
   CLI::Option* key = app->add_option("--tls-key", target->tls_key, "Its key, PEM")->needs(cert);
   cert->needs(key);
-  AddDuration(app, "--timeout", &target->timeout, "How long a call may take; train is not bound");
+  AddDuration(app, "--timeout", &target->timeout,
+              "How long a call may take; those that stream are not bound");
 }
 
 void AddCommands(CLI::App* app, Action* action) {
@@ -51,6 +52,8 @@ void AddCommands(CLI::App* app, Action* action) {
   AddCheck(app, action);
   AddModels(app, action);
   AddWeights(app, action);
+  AddExport(app, action);
+  AddImport(app, action);
   AddInfo(app, action);
   AddHealth(app, action);
   AddBench(app, action);

@@ -18,6 +18,8 @@ void AddModels(CLI::App* app, Action* action);
 // Below `models`.
 void AddVersions(CLI::App* models, Action* action);
 void AddWeights(CLI::App* app, Action* action);
+void AddExport(CLI::App* app, Action* action);
+void AddImport(CLI::App* app, Action* action);
 void AddHealth(CLI::App* app, Action* action);
 void AddInfo(CLI::App* app, Action* action);
 void AddBench(CLI::App* app, Action* action);

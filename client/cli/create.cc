@@ -1,8 +1,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
 #include "client/cli/model_text.h"
@@ -30,20 +28,14 @@ void AddFlags(CLI::App* command, Options* options) {
 
 absl::StatusOr<v1::CreateModelRequest> MakeRequest(const Options& options) {
   v1::CreateModelRequest request;
-  const std::string name = ModelName(options.model);
-  request.set_model_id(name.substr(name.find('/') + 1));
+  request.set_model_id(ModelId(options.model));
   request.set_request_id(options.request_id);
   request.set_validate_only(options.validate_only);
   absl::StatusOr<v1::ModelSpec> spec = MakeSpec(options.spec);
   if (!spec.ok()) return spec.status();
   *request.mutable_model()->mutable_spec() = *std::move(spec);
-  for (const std::string& tag : options.tags) {
-    const std::vector<std::string> pair = absl::StrSplit(tag, absl::MaxSplits('=', 1));
-    if (pair.size() != 2) {
-      return absl::InvalidArgumentError(absl::StrCat("--tag ", tag, ": KEY=VALUE is needed"));
-    }
-    (*request.mutable_model()->mutable_labels())[pair[0]] = pair[1];
-  }
+  const absl::Status status = ReadTags(options.tags, request.mutable_model()->mutable_labels());
+  if (!status.ok()) return status;
   return request;
 }
 

@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace chainrule::client {
 namespace {
@@ -38,6 +39,18 @@ bool ReadDuration(const std::string& text, absl::Duration* duration) {
 CLI::Option* AddList(CLI::App* app, const std::string& flag, std::vector<std::string>* values,
                      const std::string& help) {
   return app->add_option(flag, *values, help)->delimiter(',')->allow_extra_args(false);
+}
+
+absl::Status ReadTags(const std::vector<std::string>& tags,
+                      google::protobuf::Map<std::string, std::string>* labels) {
+  for (const std::string& tag : tags) {
+    const std::vector<std::string> pair = absl::StrSplit(tag, absl::MaxSplits('=', 1));
+    if (pair.size() != 2) {
+      return absl::InvalidArgumentError(absl::StrCat("--tag ", tag, ": KEY=VALUE is needed"));
+    }
+    (*labels)[pair[0]] = pair[1];
+  }
+  return absl::OkStatus();
 }
 
 CLI::Option* AddEnum(CLI::App* app, const std::string& flag,

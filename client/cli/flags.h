@@ -8,16 +8,22 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
+#include "google/protobuf/map.h"
 
 namespace chainrule::client {
 
 // A flag that takes `a,b,c`.
 CLI::Option* AddList(CLI::App* app, const std::string& flag, std::vector<std::string>* values,
                      const std::string& help);
+
+// Adds what --tag says, KEY=VALUE each, to *labels; INVALID_ARGUMENT for one that does not.
+absl::Status ReadTags(const std::vector<std::string>& tags,
+                      google::protobuf::Map<std::string, std::string>* labels);
 
 // A flag that takes one of an enum's values, spelled `relu` for ACTIVATION_RELU.
 CLI::Option* AddEnum(CLI::App* app, const std::string& flag,

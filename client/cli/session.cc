@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace chainrule::client {
@@ -36,6 +37,10 @@ absl::Status Session::PrintJson(const google::protobuf::Message& message) {
 std::string ModelName(absl::string_view model) {
   if (absl::StartsWith(model, "models/")) return std::string(model);
   return absl::StrCat("models/", model);
+}
+
+std::string ModelId(absl::string_view model) {
+  return std::string(absl::StripPrefix(model, "models/"));
 }
 
 }  // namespace chainrule::client

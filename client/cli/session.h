@@ -50,6 +50,8 @@ using Action = std::function<absl::Status(Session&)>;
 
 // The resource's name: `iris` and `models/iris` both mean models/iris.
 std::string ModelName(absl::string_view model);
+// The same without `models/`.
+std::string ModelId(absl::string_view model);
 
 }  // namespace chainrule::client
 

@@ -85,6 +85,16 @@ class Client {
   absl::StatusOr<v1::TrainResponse> Fit(const v1::FitHeader& header, RowSource* training,
                                         RowSource* validation, const FitListener& listener);
 
+  // Writes a model's file to `path`, all of it or nothing: it comes under another name
+  // beside it, and takes the place of what is there once its length and digest are right.
+  // DATA_LOSS: they are not; and the file's own faults (disk_file.h).
+  absl::StatusOr<v1::ExportModelHeader> Export(const v1::ExportModelRequest& request,
+                                               const std::string& path);
+  // Sends the file at `path` under `header`, in messages of at most 1 MiB and never larger
+  // than the server takes; total_bytes and digest are the file's. The file is read twice,
+  // before the server is called and while it is sent; DATA_LOSS: it became shorter between.
+  absl::StatusOr<v1::Model> Import(v1::ImportModelHeader header, const std::string& path);
+
  private:
   Client(std::shared_ptr<grpc::Channel> channel, Target target);
 

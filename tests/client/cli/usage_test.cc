@@ -26,6 +26,8 @@ const std::vector<std::vector<std::string>> kCommands = {{},
                                                          {"weights"},
                                                          {"weights", "show"},
                                                          {"weights", "set"},
+                                                         {"export"},
+                                                         {"import"},
                                                          {"info"},
                                                          {"health"}};
 
@@ -80,6 +82,17 @@ TEST(UsageTest, WhatIsWrongOnTheCommandLineIsOneLineAndTwo) {
       {{"train", "m", "x.csv", "--class-weight", "heavy"}, "heavy not in {balanced}"},
       {{"gradients", "m", "x.csv", "--wrt", "weather"}, "weather not in {parameters"},
       {{"weights", "set", "m", "no/such.json"}, "no/such.json"},
+      {{"export", "m"}, "FILE is required (chainrule export --help)"},
+      {{"export", "m", "f", "--include-optimizer", "--fold-normalization"}, "excludes"},
+      {{"export", "m", "no/such/folder/f"}, "no/such/folder/f"},
+      {{"import", "f"}, "where to? say --model or --into"},
+      {{"import", "f", "--model", "m", "--into", "m"}, "excludes"},
+      {{"import", "f", "--into", "m", "--spec", "s.json"}, "excludes"},
+      {{"import", "f", "--into", "m", "--tag", "a=b"}, "excludes"},
+      {{"import", "f", "--model", "m", "--if-step", "1"}, "--if-step requires --into"},
+      {{"import", "f", "--model", "m", "--tag", "x"}, "KEY=VALUE is needed"},
+      {{"import", "f", "--model", "m", "--spec", "no/such.json"}, "no/such.json"},
+      {{"import", "no/such.safetensors", "--model", "m"}, "no/such.safetensors"},
       {{"info", "--output", "xml"}, "xml not in {text,json}"},
       {{"info", "more"}, "more"}};
   for (const Wrong& wrong : table) {
