@@ -98,7 +98,7 @@ Logger::Logger(LogLevel level, LogFormat format) : level_(level), format_(format
 Logger::~Logger() = default;
 
 void Logger::Write(LogLevel level, absl::string_view message,
-                std::initializer_list<LogField> fields) const {
+                   std::initializer_list<LogField> fields) const {
   if (!Wants(level) || sink_ == nullptr) return;
   const std::string time =
       absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());

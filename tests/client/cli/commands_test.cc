@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "google/protobuf/struct.pb.h"
 #include "chainrule/v1/prediction_service.pb.h"
 #include "chainrule/v1/training_service.pb.h"
+#include "google/protobuf/struct.pb.h"
 #include "tests/client/cli/cli_test_support.h"
 #include "tests/client/temp_file.h"
 
