@@ -100,10 +100,10 @@ TEST_F(WritesTest, WhatWasInterruptedAndRepeatedEndsAsIfUndisturbed) {
   grpc::Status status;
   do {
     grpc::ClientContext context;
-    const auto patience = std::chrono::milliseconds(100 << interruptions);
+    const auto patience = std::chrono::milliseconds(10 << interruptions);
     context.set_deadline(std::chrono::system_clock::now() + patience);
     status = server_.training().Train(&context, request, &response);
-  } while (!status.ok() && ++interruptions < 12);
+  } while (!status.ok() && ++interruptions < 15);
   ASSERT_THAT(status, IsOk());
   EXPECT_GE(interruptions, 1);
   EXPECT_EQ(response.model_step(), 60'000);
