@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/blas/blas_core.h"
 #include "engine/blas/gemm.h"
 
 namespace chainrule::engine {
@@ -93,12 +94,11 @@ bool ProductsAreRightAtOnce(int threads) {
 }  // namespace
 
 absl::Status StartBlas(int threads) {
+  UseBestBlasCore();
   openblas_set_num_threads(1);
   if (ProductsAreRightAtOnce(threads)) return absl::OkStatus();
   return absl::InternalError("OpenBLAS (core " + BlasCoreName() +
                              ") gives wrong products from several threads at once");
 }
-
-std::string BlasCoreName() { return openblas_get_corename(); }
 
 }  // namespace chainrule::engine

@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "engine/blas/blas_core.h"
 #include "engine/blas/blas_runtime.h"
 #include "engine/kernels/packed_layer.h"
 #include "server/app/address.h"
