@@ -28,61 +28,63 @@ double WeightedSum(std::span<const double> losses, std::span<const float> weight
   return sum;
 }
 
-BatchGradient::BatchGradient(const Network& network, const Examples& examples,
-                             const Normalization& normalization, int64_t batch_rows,
-                             const Executor& executor)
+BatchGradient::BatchGradient(const Network& network, const Normalization& normalization,
+                             int64_t batch_rows, const Executor& executor)
     : network_(network),
-      examples_(examples),
       executor_(executor),
       chain_(network, executor),
-      reader_(examples, normalization),
+      reader_(normalization),
       drops_(HasDropout(network.spec())),
       has_penalties_(HasPenalties(network.spec())),
       workspace_(network, std::min(batch_rows, kMaxBlockRows), {.dropout = drops_}) {}
 
-BatchLoss BatchGradient::Compute(std::span<const int64_t> rows, std::span<const float> parameters,
-                                 int64_t step, std::span<float> gradient) {
-  return Compute(rows, parameters, step, gradient, [](int64_t, int64_t) {});
+absl::StatusOr<BatchLoss> BatchGradient::Compute(RowFeed* feed, int64_t rows,
+                                                 std::span<const float> parameters, int64_t step,
+                                                 std::span<float> gradient) {
+  return Compute(feed, rows, parameters, step, gradient, [](int64_t, int64_t) {});
 }
 
-BatchLoss BatchGradient::Compute(std::span<const int64_t> rows, std::span<const float> parameters,
-                                 int64_t step, std::span<float> gradient, GradientPart then) {
-  BatchLoss batch;
-  batch.weight_sum = examples_.WeightSum(rows);
+absl::StatusOr<BatchLoss> BatchGradient::Compute(RowFeed* feed, int64_t rows,
+                                                 std::span<const float> parameters, int64_t step,
+                                                 std::span<float> gradient, GradientPart then) {
+  const absl::StatusOr<double> weight_sum = feed->WeightSum(rows);
+  if (!weight_sum.ok()) return weight_sum.status();
+  BatchLoss loss = {.weight_sum = *weight_sum};
   ChainDropout dropout = {.stream =
                               RandomStream(network_.spec().seed, RandomPurpose::kDropout, step)};
-  const auto capacity = static_cast<size_t>(workspace_.capacity());
+  const Batch batch = {feed, parameters, drops_ ? &dropout : nullptr, *weight_sum, gradient};
   const auto nothing = [](int64_t, int64_t) {};
-  for (size_t first = 0; first < rows.size(); first += capacity) {
-    const size_t count = std::min(capacity, rows.size() - first);
-    const bool last = first + count == rows.size();
-    dropout.first_row = static_cast<int64_t>(first);
-    batch.loss_sum += AddBlock(rows.subspan(first, count), parameters, drops_ ? &dropout : nullptr,
-                               batch.weight_sum, first == 0 ? 0.0F : 1.0F, gradient,
-                               last ? then : GradientPart(nothing));
+  for (int64_t first = 0; first < rows; first += workspace_.capacity()) {
+    const int64_t count = std::min(workspace_.capacity(), rows - first);
+    const bool last = first + count == rows;
+    dropout.first_row = first;
+    const absl::StatusOr<double> sum =
+        AddBlock(batch, count, first == 0 ? 0.0F : 1.0F, last ? then : GradientPart(nothing));
+    if (!sum.ok()) return sum.status();
+    loss.loss_sum += *sum;
   }
-  if (has_penalties_) batch.penalty = AddPenalties(parameters, gradient);
-  return batch;
+  if (has_penalties_) loss.penalty = AddPenalties(parameters, gradient);
+  return loss;
 }
 
-double BatchGradient::AddBlock(std::span<const int64_t> rows, std::span<const float> parameters,
-                               const ChainDropout* dropout, double weight_sum, float keep,
-                               std::span<float> gradient, GradientPart then) {
-  const auto count = static_cast<int64_t>(rows.size());
+absl::StatusOr<double> BatchGradient::AddBlock(const Batch& batch, int64_t count, float keep,
+                                               GradientPart then) {
   const std::span<float> weights = workspace_.weights(count);
-  reader_.Read(executor_, rows, workspace_.inputs(count), workspace_.targets(count), weights);
-  chain_.Forward(parameters, count, dropout, &workspace_);
+  absl::Status read = reader_.Read(executor_, batch.feed, workspace_.inputs(count),
+                                   workspace_.targets(count), weights);
+  if (!read.ok()) return read;
+  chain_.Forward(batch.parameters, count, batch.dropout, &workspace_);
   chain_.LossGradient(count, &workspace_);
   const double loss_sum = WeightedSum(workspace_.row_loss(count), weights);
   // 1/m once for all rows, or each row's own share. All that follows is linear in
   // dZ[L]: weighing it weighs the whole chain.
-  auto scale = static_cast<float>(1.0 / weight_sum);
-  if (examples_.weighted()) {
+  auto scale = static_cast<float>(1.0 / batch.weight_sum);
+  if (batch.feed->weighted()) {
     scale = 1.0F;
-    ToShares(weight_sum, weights);
+    ToShares(batch.weight_sum, weights);
     ScaleRows(weights, workspace_.dz(network_.layer_count() - 1, count));
   }
-  chain_.Backward(parameters, count, scale, keep, &workspace_, gradient, then);
+  chain_.Backward(batch.parameters, count, scale, keep, &workspace_, batch.gradient, then);
   return loss_sum;
 }
 

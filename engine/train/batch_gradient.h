@@ -7,12 +7,13 @@
 #include <cstdint>
 #include <span>
 
+#include "absl/status/statusor.h"
 #include "engine/core/executor.h"
 #include "engine/nn/chain.h"
 #include "engine/nn/network.h"
 #include "engine/nn/workspace.h"
 #include "engine/train/batch_reader.h"
-#include "engine/train/examples.h"
+#include "engine/train/row_feed.h"
 
 namespace chainrule::engine {
 
@@ -28,33 +29,39 @@ struct BatchLoss {
 
 class BatchGradient {
  public:
-  // All are borrowed but the normalisation, which is read here. `batch_rows`: the
+  // `network` and `executor` are borrowed, the normalisation is read here. `batch_rows`: the
   // most rows that a batch will have; the workspace is made here.
-  BatchGradient(const Network& network, const Examples& examples,
-                const Normalization& normalization, int64_t batch_rows, const Executor& executor);
+  BatchGradient(const Network& network, const Normalization& normalization, int64_t batch_rows,
+                const Executor& executor);
 
-  // gradient ← ∂(loss + penalty)/∂θ of the examples `rows`, a block laid out as the
-  // parameters, with the dropout of the step that starts at `step`. Where the rows'
+  // gradient ← ∂(loss + penalty)/∂θ of the next `rows` rows of `feed`, a block laid out as
+  // the parameters, with the dropout of the step that starts at `step`. Where the rows'
   // weights sum to 0 the loss's part is 0 and the penalties' part remains. Allocates
-  // nothing.
-  BatchLoss Compute(std::span<const int64_t> rows, std::span<const float> parameters, int64_t step,
-                    std::span<float> gradient);
+  // nothing. Fails as the feed does: then `gradient` is not to be looked at.
+  absl::StatusOr<BatchLoss> Compute(RowFeed* feed, int64_t rows, std::span<const float> parameters,
+                                    int64_t step, std::span<float> gradient);
   // The same, and `then` is called for every part of the gradient that is complete, as
   // by Chain::Backward. Requires !has_penalties().
-  BatchLoss Compute(std::span<const int64_t> rows, std::span<const float> parameters, int64_t step,
-                    std::span<float> gradient, GradientPart then);
+  absl::StatusOr<BatchLoss> Compute(RowFeed* feed, int64_t rows, std::span<const float> parameters,
+                                    int64_t step, std::span<float> gradient, GradientPart then);
 
   // Whether penalties are added to the gradient when all else is complete.
   bool has_penalties() const { return has_penalties_; }
 
  private:
-  double AddBlock(std::span<const int64_t> rows, std::span<const float> parameters,
-                  const ChainDropout* dropout, double weight_sum, float keep,
-                  std::span<float> gradient, GradientPart then);
+  // What all blocks of a batch have.
+  struct Batch {
+    RowFeed* feed;
+    std::span<const float> parameters;
+    const ChainDropout* dropout;
+    double weight_sum;
+    std::span<float> gradient;
+  };
+  // Σ w·loss of the next `count` rows.
+  absl::StatusOr<double> AddBlock(const Batch& batch, int64_t count, float keep, GradientPart then);
   double AddPenalties(std::span<const float> parameters, std::span<float> gradient) const;
 
   const Network& network_;
-  const Examples& examples_;
   const Executor& executor_;
   const Chain chain_;
   const BatchReader reader_;

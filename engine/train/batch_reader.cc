@@ -4,10 +4,8 @@
 
 namespace chainrule::engine {
 
-BatchReader::BatchReader(const Examples& examples, const Normalization& normalization)
-    : examples_(examples),
-      inputs_(Prepare(normalization.inputs)),
-      targets_(Prepare(normalization.targets)) {}
+BatchReader::BatchReader(const Normalization& normalization)
+    : inputs_(Prepare(normalization.inputs)), targets_(Prepare(normalization.targets)) {}
 
 BatchReader::Columns BatchReader::Prepare(const Standardizer& standardizer) {
   Columns columns = {.mean = standardizer.mean, .inverse_scale = standardizer.scale};
@@ -23,20 +21,35 @@ void BatchReader::Standardize(const Columns& columns, std::span<float> row) {
   for (size_t j = 0; j < row.size(); ++j) value[j] = (value[j] - mean[j]) * inverse_scale[j];
 }
 
-void BatchReader::Read(const Executor& executor, std::span<const int64_t> rows, MatrixView inputs,
-                       MatrixView targets, std::span<float> weights) const {
+void BatchReader::Read(const Executor& executor, const Examples& examples,
+                       std::span<const int64_t> rows, MatrixView inputs, MatrixView targets,
+                       std::span<float> weights) const {
   const auto count = static_cast<int64_t>(rows.size());
   ForRowBlocks(executor, count, inputs.columns, [&](int64_t first, int64_t block) {
     for (int64_t i = first; i < first + block; ++i) {
       const auto row = static_cast<size_t>(i);
-      if (i + 1 < count) examples_.PrefetchInputs(rows[row + 1]);
-      examples_.CopyInputs(rows[row], inputs.row(i));
+      if (i + 1 < count) examples.PrefetchInputs(rows[row + 1]);
+      examples.CopyInputs(rows[row], inputs.row(i));
       Standardize(inputs_, inputs.row(i));
-      examples_.CopyTargets(rows[row], targets.row(i));
+      examples.CopyTargets(rows[row], targets.row(i));
       Standardize(targets_, targets.row(i));
-      weights[row] = examples_.Weight(rows[row]);
+      weights[row] = examples.Weight(rows[row]);
     }
   });
+}
+
+absl::Status BatchReader::Read(const Executor& executor, RowFeed* feed, MatrixView inputs,
+                               MatrixView targets, std::span<float> weights) const {
+  int64_t done = 0;
+  while (done < inputs.rows) {
+    const absl::StatusOr<RowPiece> piece = feed->Next(inputs.rows - done);
+    if (!piece.ok()) return piece.status();
+    const auto count = static_cast<int64_t>(piece->rows.size());
+    Read(executor, *piece->examples, piece->rows, inputs.Rows(done, count),
+         targets.Rows(done, count), weights.subspan(static_cast<size_t>(done), piece->rows.size()));
+    done += count;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace chainrule::engine

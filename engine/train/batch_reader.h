@@ -8,22 +8,27 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "engine/core/executor.h"
 #include "engine/core/matrix.h"
 #include "engine/nn/normalization.h"
 #include "engine/train/examples.h"
+#include "engine/train/row_feed.h"
 
 namespace chainrule::engine {
 
 class BatchReader {
  public:
-  // `examples` is borrowed; the normalisation is read here only.
-  BatchReader(const Examples& examples, const Normalization& normalization);
+  // The normalisation is read here only.
+  explicit BatchReader(const Normalization& normalization);
 
   // Row i of the outputs ← example rows[i], standardised; weights[i] ← its weight, 1
   // where there are none. Allocates nothing.
-  void Read(const Executor& executor, std::span<const int64_t> rows, MatrixView inputs,
-            MatrixView targets, std::span<float> weights) const;
+  void Read(const Executor& executor, const Examples& examples, std::span<const int64_t> rows,
+            MatrixView inputs, MatrixView targets, std::span<float> weights) const;
+  // The same of the next rows of `feed`, as many as the outputs have. Fails as RowFeed::Next.
+  absl::Status Read(const Executor& executor, RowFeed* feed, MatrixView inputs, MatrixView targets,
+                    std::span<float> weights) const;
 
  private:
   // x' = (x − mean)·(1/scale): the division is done once a column.
@@ -34,7 +39,6 @@ class BatchReader {
   static Columns Prepare(const Standardizer& standardizer);
   static void Standardize(const Columns& columns, std::span<float> row);
 
-  const Examples& examples_;
   const Columns inputs_;
   const Columns targets_;
 };

@@ -28,9 +28,13 @@ Evaluator::Evaluator(const Network& network, const Predictor& predictor,
 
 absl::Status Evaluator::Add(const Examples& examples, std::span<const int64_t> rows,
                             const Cancellation& cancellation) {
+  RowFeed feed(examples);
+  feed.Begin(rows);
   for (size_t first = 0; first < rows.size(); first += block_rows_) {
     if (absl::Status status = cancellation.Check(); !status.ok()) return status;
-    AddBlock(examples, rows.subspan(first, std::min(block_rows_, rows.size() - first)));
+    const size_t count = std::min(block_rows_, rows.size() - first);
+    absl::Status status = AddBlock(&feed, static_cast<int64_t>(count));
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -41,16 +45,29 @@ absl::Status Evaluator::Add(const Examples& examples, const Cancellation& cancel
   return Add(examples, rows, cancellation);
 }
 
-void Evaluator::AddBlock(const Examples& examples, std::span<const int64_t> rows) {
-  const auto count = static_cast<int64_t>(rows.size());
+absl::Status Evaluator::AddBlock(RowFeed* feed, int64_t count) {
+  if (absl::Status status = Gather(feed, count); !status.ok()) return status;
   const MatrixView targets = targets_.view().Rows(0, count);
   const MatrixView outputs = outputs_.view().Rows(0, count);
-  const std::span<float> weights = std::span<float>(weights_).first(rows.size());
-  examples.Gather(rows, inputs_.view().Rows(0, count), targets, weights);
   predictor_.Run(inputs_.view().Rows(0, count), outputs, logits_.view().Rows(0, count), &scratch_,
                  &executor_);
-  metrics_.Add(outputs, targets, weights);
+  metrics_.Add(outputs, targets,
+               std::span<const float>(weights_).first(static_cast<size_t>(count)));
   AddLoss(count);
+  return absl::OkStatus();
+}
+
+absl::Status Evaluator::Gather(RowFeed* feed, int64_t count) {
+  for (int64_t done = 0; done < count;) {
+    const absl::StatusOr<RowPiece> piece = feed->Next(count - done);
+    if (!piece.ok()) return piece.status();
+    const auto rows = static_cast<int64_t>(piece->rows.size());
+    piece->examples->Gather(
+        piece->rows, inputs_.view().Rows(done, rows), targets_.view().Rows(done, rows),
+        std::span<float>(weights_).subspan(static_cast<size_t>(done), piece->rows.size()));
+    done += rows;
+  }
+  return absl::OkStatus();
 }
 
 // In the network's own units, in which training measures it too.

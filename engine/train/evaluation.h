@@ -14,6 +14,7 @@
 #include "engine/train/examples.h"
 #include "engine/train/metrics.h"
 #include "engine/train/model_state.h"
+#include "engine/train/row_feed.h"
 
 namespace chainrule::engine {
 
@@ -34,7 +35,7 @@ class Evaluator {
             double threshold, const Executor& executor, int64_t block_rows = kMaxBlockRows);
 
   // The cancellation is polled between blocks: CANCELLED, DEADLINE_EXCEEDED and so on, as
-  // Cancellation::Check.
+  // Cancellation::Check. Of spooled rows also UNAVAILABLE, STORAGE_FAILED.
   absl::Status Add(const Examples& examples, std::span<const int64_t> rows,
                    const Cancellation& cancellation);
   // All examples.
@@ -43,7 +44,8 @@ class Evaluator {
   Evaluation Finish() const;
 
  private:
-  void AddBlock(const Examples& examples, std::span<const int64_t> rows);
+  absl::Status AddBlock(RowFeed* feed, int64_t count);
+  absl::Status Gather(RowFeed* feed, int64_t count);
   void AddLoss(int64_t count);
 
   const Network& network_;
@@ -64,8 +66,7 @@ class Evaluator {
 };
 
 // `predictor` is of the same snapshot as `normalization`. Rows go in blocks of at
-// most 4,096, the cancellation is polled between them. CANCELLED,
-// DEADLINE_EXCEEDED and so on, as Cancellation::Check.
+// most 4,096, the cancellation is polled between them. Fails as Evaluator::Add.
 absl::StatusOr<Evaluation> Evaluate(const Network& network, const Predictor& predictor,
                                     const Normalization& normalization, const Examples& examples,
                                     double threshold, const Executor& executor,

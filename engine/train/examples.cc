@@ -105,6 +105,7 @@ Examples::Examples(int64_t input_width, int64_t output_width)
     : input_width_(input_width), output_width_(output_width) {}
 
 void Examples::Append(ExampleChunk chunk) {
+  CHAINRULE_CHECK(spooled_ == nullptr);
   CHAINRULE_CHECK(chunk.inputs.columns == input_width_);
   CHAINRULE_CHECK(chunk.targets.data == nullptr || chunk.targets.columns == output_width_);
   if (chunk.rows == 0) return;
@@ -114,7 +115,23 @@ void Examples::Append(ExampleChunk chunk) {
   chunks_.push_back(std::move(chunk));
 }
 
+void Examples::Spool(std::shared_ptr<const SpooledRows> rows) {
+  CHAINRULE_CHECK(rows_ == 0 && spooled_ == nullptr);
+  spooled_ = std::move(rows);
+  rows_ = spooled_->rows();
+  weighted_ = spooled_->weighted();
+}
+
+void Examples::Clear() {
+  rows_ = 0;
+  weighted_ = false;
+  chunks_.clear();
+  first_rows_.clear();
+  spooled_.reset();
+}
+
 int64_t Examples::bytes() const {
+  if (spooled_ != nullptr) return spooled_->bytes();
   int64_t sum = 0;
   for (const ExampleChunk& chunk : chunks_) {
     sum += Bytes(chunk.inputs, chunk.rows) + Bytes(chunk.targets, chunk.rows) +
@@ -125,6 +142,7 @@ int64_t Examples::bytes() const {
 }
 
 Examples::Place Examples::Find(int64_t index) const {
+  CHAINRULE_CHECK(!chunks_.empty());
   const auto after = std::upper_bound(first_rows_.begin(), first_rows_.end(), index);
   const auto chunk = static_cast<size_t>(after - first_rows_.begin()) - 1;
   return {&chunks_[chunk], index - first_rows_[chunk]};

@@ -1,6 +1,7 @@
 // Examples: labelled rows as they arrived, in one or more chunks, never copied and
 // never converted as a whole: a chunk is a view of memory that its `owner` keeps
-// alive (a message, a spool).  Gather converts the rows of a mini-batch.
+// alive (a message).  Gather converts the rows of a mini-batch.  Or they are in a spool:
+// then a RowFeed (row_feed.h) brings them into memory, and only what says so works on them.
 // Thread-compatible; const methods may run at the same time.
 #ifndef CHAINRULE_ENGINE_TRAIN_EXAMPLES_H_
 #define CHAINRULE_ENGINE_TRAIN_EXAMPLES_H_
@@ -13,6 +14,7 @@
 
 #include "engine/core/matrix.h"
 #include "engine/nn/spec.h"
+#include "engine/train/spooled_rows.h"
 
 namespace chainrule::engine {
 
@@ -87,14 +89,24 @@ class Examples {
  public:
   Examples(int64_t input_width, int64_t output_width);
 
-  // Requires the widths given to the constructor.
+  // Requires the widths given to the constructor, and no spool.
   void Append(ExampleChunk chunk);
+  // Takes all rows from a spool. Requires that there are none.
+  void Spool(std::shared_ptr<const SpooledRows> rows);
+  // No rows any more.
+  void Clear();
 
+  // These work on spooled rows, too.
+  int64_t input_width() const { return input_width_; }
+  int64_t output_width() const { return output_width_; }
   int64_t rows() const { return rows_; }
   bool weighted() const { return weighted_; }
-  const std::vector<ExampleChunk>& chunks() const { return chunks_; }
   // Bytes of the elements themselves.
   int64_t bytes() const;
+  // Where the rows are, if not in memory; or null.
+  const std::shared_ptr<const SpooledRows>& spooled() const { return spooled_; }
+
+  const std::vector<ExampleChunk>& chunks() const { return chunks_; }
 
   // Row i of inputs, targets, and weights[i] ← example indexes[i]. inputs:
   // [indexes × input_width], targets: [indexes × output_width] (a class becomes a
@@ -109,7 +121,7 @@ class Examples {
   void CopyInputs(int64_t index, std::span<float> inputs) const;
   void CopyTargets(int64_t index, std::span<float> targets) const;
   float Weight(int64_t index) const;
-  // Σ weights[i] of these examples; their number where no chunk has weights.
+  // Σ weights[i] of these examples; their number, also of spooled ones, where none is weighted.
   double WeightSum(std::span<const int64_t> indexes) const;
 
  private:
@@ -125,6 +137,7 @@ class Examples {
   bool weighted_ = false;
   std::vector<ExampleChunk> chunks_;
   std::vector<int64_t> first_rows_;  // of each chunk
+  std::shared_ptr<const SpooledRows> spooled_;
 };
 
 }  // namespace chainrule::engine

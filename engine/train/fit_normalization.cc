@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
+
+#include "engine/train/row_feed.h"
 
 namespace chainrule::engine {
 namespace {
@@ -45,25 +48,39 @@ void Merge(const Moments& part, Moments* whole) {
   whole->count += part.count;
 }
 
+int64_t RowsOfAPart(int64_t count) {
+  return std::max(kLeastRowsOfAPart, (count + kParts - 1) / kParts);
+}
+
+// Of `count` rows, nothing so far.
+std::vector<Moments> Parts(int64_t count, int64_t width) {
+  const auto columns = static_cast<size_t>(width);
+  const int64_t size = RowsOfAPart(count);
+  return {
+      static_cast<size_t>((count + size - 1) / size),
+      Moments{.mean = std::vector<double>(columns), .deviations = std::vector<double>(columns)}};
+}
+
+Moments Merged(std::vector<Moments> parts) {
+  for (size_t i = 1; i < parts.size(); ++i) Merge(parts[i], &parts[0]);
+  return std::move(parts[0]);
+}
+
 // copy(row, destination) brings one row of `width` columns.
 template <typename Copy>
 Moments MomentsOf(std::span<const int64_t> rows, int64_t width, const Executor& executor,
                   Copy copy) {
   const auto count = static_cast<int64_t>(rows.size());
-  const int64_t size = std::max(kLeastRowsOfAPart, (count + kParts - 1) / kParts);
-  const auto columns = static_cast<size_t>(width);
-  const Moments none = {.mean = std::vector<double>(columns),
-                        .deviations = std::vector<double>(columns)};
-  std::vector<Moments> parts(static_cast<size_t>((count + size - 1) / size), none);
+  const int64_t size = RowsOfAPart(count);
+  std::vector<Moments> parts = Parts(count, width);
   executor.ParallelFor(static_cast<int64_t>(parts.size()), [&](int64_t index) {
-    std::vector<float> row(columns);
+    std::vector<float> row(static_cast<size_t>(width));
     for (int64_t i = index * size; i < std::min(count, (index + 1) * size); ++i) {
       copy(rows[static_cast<size_t>(i)], std::span<float>(row));
       AddRow(row, &parts[static_cast<size_t>(index)]);
     }
   });
-  for (size_t i = 1; i < parts.size(); ++i) Merge(parts[i], &parts[0]);
-  return parts[0];
+  return Merged(std::move(parts));
 }
 
 Standardizer ToStandardizer(const Moments& moments) {
@@ -78,19 +95,68 @@ Standardizer ToStandardizer(const Moments& moments) {
   return standardizer;
 }
 
+struct BothMoments {
+  Moments inputs;
+  Moments targets;  // of a regression
+};
+
+// The same parts one after another, as the rows come.
+absl::StatusOr<BothMoments> SpooledMoments(const Examples& examples, std::span<const int64_t> rows,
+                                           int64_t target_width, const Cancellation& cancellation) {
+  const auto count = static_cast<int64_t>(rows.size());
+  const int64_t size = RowsOfAPart(count);
+  std::vector<Moments> inputs = Parts(count, examples.input_width());
+  std::vector<Moments> targets = Parts(count, target_width);
+  std::vector<float> input(static_cast<size_t>(examples.input_width()));
+  std::vector<float> target(static_cast<size_t>(target_width));
+  RowFeed feed(examples);
+  feed.Begin(rows);
+  for (int64_t done = 0; done < count;) {
+    if (absl::Status status = cancellation.Check(); !status.ok()) return status;
+    const absl::StatusOr<RowPiece> piece = feed.Next(count - done);
+    if (!piece.ok()) return piece.status();
+    for (const int64_t row : piece->rows) {
+      const auto part = static_cast<size_t>(done++ / size);
+      piece->examples->CopyInputs(row, input);
+      AddRow(input, &inputs[part]);
+      if (target_width == 0) continue;
+      piece->examples->CopyTargets(row, target);
+      AddRow(target, &targets[part]);
+    }
+  }
+  return BothMoments{Merged(std::move(inputs)), Merged(std::move(targets))};
+}
+
+absl::StatusOr<BothMoments> MomentsOfBoth(const Examples& examples, std::span<const int64_t> rows,
+                                          int64_t target_width, const Executor& executor,
+                                          const Cancellation& cancellation) {
+  if (examples.spooled() != nullptr) {
+    return SpooledMoments(examples, rows, target_width, cancellation);
+  }
+  BothMoments moments;
+  moments.inputs =
+      MomentsOf(rows, examples.input_width(), executor,
+                [&](int64_t row, std::span<float> to) { examples.CopyInputs(row, to); });
+  if (target_width == 0) return moments;
+  moments.targets = MomentsOf(rows, target_width, executor, [&](int64_t row, std::span<float> to) {
+    examples.CopyTargets(row, to);
+  });
+  return moments;
+}
+
 }  // namespace
 
-Normalization FitNormalization(const NetworkSpec& spec, const Examples& examples,
-                               std::span<const int64_t> rows, const Executor& executor) {
+absl::StatusOr<Normalization> FitNormalization(const NetworkSpec& spec, const Examples& examples,
+                                               std::span<const int64_t> rows,
+                                               const Executor& executor,
+                                               const Cancellation& cancellation) {
+  const int64_t target_width = IsRegression(spec.loss.kind) ? spec.output_width() : 0;
+  const absl::StatusOr<BothMoments> moments =
+      MomentsOfBoth(examples, rows, target_width, executor, cancellation);
+  if (!moments.ok()) return moments.status();
   Normalization normalization;
-  normalization.inputs = ToStandardizer(
-      MomentsOf(rows, spec.input_width, executor,
-                [&](int64_t row, std::span<float> to) { examples.CopyInputs(row, to); }));
-  if (IsRegression(spec.loss.kind)) {
-    normalization.targets = ToStandardizer(
-        MomentsOf(rows, spec.output_width(), executor,
-                  [&](int64_t row, std::span<float> to) { examples.CopyTargets(row, to); }));
-  }
+  normalization.inputs = ToStandardizer(moments->inputs);
+  normalization.targets = ToStandardizer(moments->targets);
   return normalization;
 }
 

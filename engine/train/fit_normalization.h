@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "absl/status/statusor.h"
+#include "engine/core/cancellation.h"
 #include "engine/core/executor.h"
 #include "engine/nn/normalization.h"
 #include "engine/nn/spec.h"
@@ -16,9 +18,12 @@ namespace chainrule::engine {
 // are learned from, none twice, not weighted. mean = Σx/n, scale = √(Σ(x−mean)²/n), in
 // double, in an order that the number of rows alone decides. A column that is
 // constant, or whose deviation is below what float32 holds to full precision, has
-// scale 1. Requires at least one row.
-Normalization FitNormalization(const NetworkSpec& spec, const Examples& examples,
-                               std::span<const int64_t> rows, const Executor& executor);
+// scale 1. Requires at least one row. Spooled rows are read once, in this order; only then
+// does it fail, as RowFeed::Next or, now and then polled, Cancellation::Check.
+absl::StatusOr<Normalization> FitNormalization(const NetworkSpec& spec, const Examples& examples,
+                                               std::span<const int64_t> rows,
+                                               const Executor& executor,
+                                               const Cancellation& cancellation);
 
 }  // namespace chainrule::engine
 

@@ -131,8 +131,8 @@ struct StandardizedRows {
         weights(static_cast<size_t>(examples.rows())) {
     std::vector<int64_t> rows(weights.size());
     std::iota(rows.begin(), rows.end(), int64_t{0});
-    BatchReader(examples, normalization)
-        .Read(executor, rows, inputs.view(), targets.view(), weights);
+    BatchReader(normalization)
+        .Read(executor, examples, rows, inputs.view(), targets.view(), weights);
   }
 
   Matrix inputs;

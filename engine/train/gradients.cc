@@ -44,7 +44,7 @@ class GradientPass {
         outputs_(outputs),
         executor_(executor),
         chain_(network, executor),
-        reader_(examples, *state.normalization),
+        reader_(*state.normalization),
         workspace_(network, capacity, {.keep_z = true}),
         weighted_(examples.weighted() ? capacity * Widest() : 0) {}
 
@@ -54,7 +54,7 @@ class GradientPass {
     const auto count = static_cast<int64_t>(rows.size());
     first_row_ = rows.front();
     scale_ = examples_.weighted() ? 1.0F : static_cast<float>(1.0 / weight_sum);
-    reader_.Read(executor_, rows, workspace_.inputs(count), workspace_.targets(count),
+    reader_.Read(executor_, examples_, rows, workspace_.inputs(count), workspace_.targets(count),
                  workspace_.weights(count));
     chain_.Forward(parameters(), count, nullptr, &workspace_);
     chain_.LossGradient(count, &workspace_);

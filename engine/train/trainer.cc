@@ -18,6 +18,7 @@
 #include "engine/train/fit_normalization.h"
 #include "engine/train/gradient_sync.h"
 #include "engine/train/optimizer.h"
+#include "engine/train/row_feed.h"
 #include "engine/train/schedule.h"
 
 namespace chainrule::engine {
@@ -67,9 +68,9 @@ class Trainer::Impl {
   int64_t batches() const { return (training_rows() + batch_size_ - 1) / batch_size_; }
   int64_t training_rows() const { return static_cast<int64_t>(rows_.training.size()); }
   bool in_epoch() const { return progress_.batch < batches(); }
-  std::span<const int64_t> NextBatch() const;
+  int64_t NextBatchRows() const;
 
-  void BeginCall();
+  absl::Status BeginCall();
   void BeginEpoch();
   absl::Status RunBatch();
   UpdateBlocks Blocks();
@@ -115,6 +116,7 @@ class Trainer::Impl {
   Optimizer optimizer_;
   AlignedBuffer gradient_;
   std::optional<BatchGradient> batch_gradient_;
+  RowFeed feed_;  // of the batches that the epoch still has
 };
 
 Trainer::Impl::Impl(const Network& network, const Examples& examples, const Examples* validation,
@@ -136,7 +138,8 @@ Trainer::Impl::Impl(const Network& network, const Examples& examples, const Exam
       rows_(SplitRows(network.spec().seed, progress_.first_step, examples.rows(),
                       options_.validation_fraction)),
       optimizer_(network),
-      gradient_(static_cast<size_t>(network.block_size())) {
+      gradient_(static_cast<size_t>(network.block_size())),
+      feed_(examples) {
   CHAINRULE_CHECK(training_rows() > 0);
   batch_size_ =
       options_.batch_size > 0 ? std::min(options_.batch_size, training_rows()) : training_rows();
@@ -146,7 +149,9 @@ Trainer::Impl::Impl(const Network& network, const Examples& examples, const Exam
 absl::Status Trainer::Impl::Step() {
   CHAINRULE_CHECK(!done_);
   if (absl::Status status = cancellation_.Check(); !status.ok()) return status;
-  if (!batch_gradient_) BeginCall();
+  if (!batch_gradient_) {
+    if (absl::Status status = BeginCall(); !status.ok()) return status;
+  }
   if (order_epoch_ != progress_.epoch) BeginEpoch();
   if (in_epoch()) {
     if (absl::Status status = RunBatch(); !status.ok()) return status;
@@ -158,30 +163,33 @@ absl::Status Trainer::Impl::Step() {
   return absl::OkStatus();
 }
 
-void Trainer::Impl::BeginCall() {
+absl::Status Trainer::Impl::BeginCall() {
   if (options_.fit_normalization && progress_.result.steps_taken == 0) {
-    normalization_ = std::make_shared<Normalization>(
-        FitNormalization(network_.spec(), examples_, rows_.training, executor_));
+    absl::StatusOr<Normalization> fitted =
+        FitNormalization(network_.spec(), examples_, rows_.training, executor_, cancellation_);
+    if (!fitted.ok()) return fitted.status();
+    normalization_ = std::make_shared<Normalization>(*std::move(fitted));
   }
-  batch_gradient_.emplace(network_, examples_, *normalization_, batch_size_, executor_);
+  batch_gradient_.emplace(network_, *normalization_, batch_size_, executor_);
+  return absl::OkStatus();
 }
 
 void Trainer::Impl::BeginEpoch() {
+  feed_.End();
   order_ = rows_.training;
   // One step takes all rows: their order would change nothing but roundings.
   if (!options_.keep_order && batches() > 1) {
     Shuffle(network_.spec().seed, progress_.first_step + progress_.epoch, order_);
   }
+  feed_.Begin(std::span<const int64_t>(order_).subspan(
+      static_cast<size_t>(std::min(progress_.batch * batch_size_, training_rows()))));
   order_epoch_ = progress_.epoch;
   epoch_start_ = Clock::now();
   epoch_rows_ = 0;
 }
 
-std::span<const int64_t> Trainer::Impl::NextBatch() const {
-  const int64_t first = progress_.batch * batch_size_;
-  const int64_t count = std::min(batch_size_, training_rows() - first);
-  return std::span<const int64_t>(order_).subspan(static_cast<size_t>(first),
-                                                  static_cast<size_t>(count));
+int64_t Trainer::Impl::NextBatchRows() const {
+  return std::min(batch_size_, training_rows() - progress_.batch * batch_size_);
 }
 
 absl::Status Trainer::Impl::RunBatch() {
@@ -207,10 +215,11 @@ UpdateBlocks Trainer::Impl::Blocks() {
 }
 
 absl::StatusOr<BatchLoss> Trainer::Impl::UpdateAtOnce() {
-  const BatchLoss batch =
-      batch_gradient_->Compute(NextBatch(), parameters_.current(), step_, gradient_.span());
-  if (!std::isfinite(batch.loss_sum + batch.penalty)) return StopDiverged("the loss");
-  if (absl::Status status = sync_.Combine(batch.weight_sum, gradient_.span()); !status.ok()) {
+  const absl::StatusOr<BatchLoss> batch = batch_gradient_->Compute(
+      &feed_, NextBatchRows(), parameters_.current(), step_, gradient_.span());
+  if (!batch.ok()) return batch;
+  if (!std::isfinite(batch->loss_sum + batch->penalty)) return StopDiverged("the loss");
+  if (absl::Status status = sync_.Combine(batch->weight_sum, gradient_.span()); !status.ok()) {
     return status;
   }
   progress_.gradient_norm = optimizer_.GradientNorm(executor_, gradient_.span());
@@ -228,13 +237,14 @@ absl::StatusOr<BatchLoss> Trainer::Impl::UpdateInParts() {
   const UpdateBlocks blocks = Blocks();
   const UpdateRule rule = optimizer_.Rule(progress_.learning_rate, optimizer_steps_ + 1);
   std::atomic<bool> finite = true;
-  const BatchLoss batch =
-      batch_gradient_->Compute(NextBatch(), parameters_.current(), step_, gradient_.span(),
-                               [&](int64_t first, int64_t count) {
+  const absl::StatusOr<BatchLoss> batch =
+      batch_gradient_->Compute(&feed_, NextBatchRows(), parameters_.current(), step_,
+                               gradient_.span(), [&](int64_t first, int64_t count) {
                                  if (optimizer_.UpdatePart(rule, first, count, blocks)) return;
                                  finite.store(false, std::memory_order_relaxed);
                                });
-  if (!std::isfinite(batch.loss_sum)) return StopDiverged("the loss");
+  if (!batch.ok()) return batch;
+  if (!std::isfinite(batch->loss_sum)) return StopDiverged("the loss");
   if (!finite.load(std::memory_order_relaxed)) return StopDiverged("a gradient or a new parameter");
   return batch;
 }
@@ -245,7 +255,7 @@ void Trainer::Impl::Commit(const BatchLoss& batch) {
   kept_normalization_ = normalization_;
   ++step_;
   ++optimizer_steps_;
-  epoch_rows_ += static_cast<int64_t>(NextBatch().size());
+  epoch_rows_ += NextBatchRows();
   progress_.loss_sum += batch.loss_sum;
   progress_.weight_sum += batch.weight_sum;
   ++progress_.batch;

@@ -96,8 +96,9 @@ class Trainer {
   // One mini-batch, and at an epoch's end its validation and report. Requires
   // !done(). FAILED_PRECONDITION if loss, gradient norm or a new parameter is not
   // finite (it diverged): the state is that of the last good step and the trainer
-  // is done. CANCELLED and so on from the cancellation: nothing was done; with
-  // early stopping call Interrupt. Allocates nothing but at an epoch's end.
+  // is done. CANCELLED and so on from the cancellation, UNAVAILABLE, STORAGE_FAILED from
+  // where spooled rows are: nothing was done; with early stopping call Interrupt. Allocates
+  // nothing but at an epoch's end.
   absl::Status Step();
 
   // What an interruption does: with restore_best and a best epoch, puts its state

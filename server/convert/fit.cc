@@ -33,6 +33,11 @@ int64_t Bytes(const v1::Examples& examples) {
   return bytes;
 }
 
+// Of the message as it is kept, with its chunk.
+int64_t MemoryOf(const v1::FitRequest& message) {
+  return static_cast<int64_t>(message.SpaceUsedLong() + sizeof(engine::ExampleChunk));
+}
+
 bool IsValidation(const v1::FitRequest& message) { return message.has_validation_examples(); }
 
 const v1::Examples& RowsOf(const v1::FitRequest& message) {
@@ -65,7 +70,7 @@ FitRows::FitRows(v1::FitHeader header, ModelContext model, int64_t memory_bytes,
                  MakeSpool make_spool)
     : header_(std::move(header)),
       model_(std::move(model)),
-      memory_bytes_(memory_bytes),
+      max_memory_(memory_bytes),
       make_spool_(std::move(make_spool)),
       training_(model_.network()),
       validation_(model_.network()) {}
@@ -77,8 +82,9 @@ absl::Status FitRows::Add(std::shared_ptr<const v1::FitRequest> message) {
   }
   const v1::Examples& examples = RowsOf(*message);
   const char* const field = FieldOf(*message);
-  const bool validation = IsValidation(*message);
+  Part& part = IsValidation(*message) ? validation_ : training_;
   const int64_t message_bytes = Bytes(examples);
+  const int64_t memory = MemoryOf(*message);
   const absl::StatusOr<int64_t> rows = CheckExamples(examples, field, model_);
   if (!rows.ok()) return InMessage(number, rows.status());
   if (bytes_ + message_bytes > model_.limits->max_fit_bytes) {
@@ -90,27 +96,55 @@ absl::Status FitRows::Add(std::shared_ptr<const v1::FitRequest> message) {
   if (!chunk.ok()) return InMessage(number, chunk.status());
   bytes_ += message_bytes;
   rows_received_ += chunk->rows;
-  Part& rows_of_kind = part(validation);
-  rows_of_kind.rows += chunk->rows;
-  rows_of_kind.weight_sum += WeightSum(*chunk);
-  rows_of_kind.digest.Add(*chunk);
-  return Keep(*std::move(chunk), message_bytes, validation);
+  part.rows += chunk->rows;
+  part.weight_sum += WeightSum(*chunk);
+  part.digest.Add(*chunk);
+  return Keep(*std::move(chunk), memory, &part);
 }
 
-// What comes after the first row in the spool goes there too, so that rows stay in order.
-absl::Status FitRows::Keep(engine::ExampleChunk chunk, int64_t bytes, bool validation) {
-  if (spool_ == nullptr && bytes_in_memory_ + bytes <= memory_bytes_) {
-    bytes_in_memory_ += bytes;
-    part(validation).examples.Append(std::move(chunk));
-    return absl::OkStatus();
+absl::Status FitRows::Keep(engine::ExampleChunk chunk, int64_t memory, Part* part) {
+  if (!spooled_ && memory_ + memory > max_memory_) {
+    if (absl::Status status = Spool(); !status.ok()) return status;
   }
-  if (spool_ == nullptr) {
-    absl::StatusOr<std::unique_ptr<engine::RowSpool>> spool = make_spool_();
-    if (!spool.ok()) return spool.status();
-    spool_ = *std::move(spool);
+  if (spooled_) {
+    if (absl::Status status = SpoolPart(part); !status.ok()) return status;
+    return part->spool->Append(chunk);
   }
-  spooled_validation_.push_back(validation);
-  return spool_->Append(chunk);
+  memory_ += memory;
+  part->examples.Append(std::move(chunk));
+  return absl::OkStatus();
+}
+
+// From now on.
+absl::Status FitRows::Spool() {
+  spooled_ = true;
+  for (Part* part : {&training_, &validation_}) {
+    if (part->examples.rows() == 0) continue;
+    if (absl::Status status = SpoolPart(part); !status.ok()) return status;
+  }
+  memory_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status FitRows::SpoolPart(Part* part) {
+  if (part->spool != nullptr) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<engine::RowSpool>> spool = make_spool_(model_.network());
+  if (!spool.ok()) return spool.status();
+  part->spool = *std::move(spool);
+  for (const engine::ExampleChunk& chunk : part->examples.chunks()) {
+    if (absl::Status status = part->spool->Append(chunk); !status.ok()) return status;
+  }
+  part->examples.Clear();
+  return absl::OkStatus();
+}
+
+absl::Status FitRows::ReadBack(Part* part) {
+  if (part->spool == nullptr) return absl::OkStatus();
+  absl::StatusOr<std::shared_ptr<const engine::SpooledRows>> rows = part->spool->Finish();
+  if (!rows.ok()) return rows.status();
+  part->spool.reset();
+  part->examples.Spool(*std::move(rows));
+  return absl::OkStatus();
 }
 
 absl::Status FitRows::CheckComplete() const {
@@ -130,13 +164,8 @@ absl::StatusOr<TrainInput> FitRows::Read() {
     sum = CheckWeightSum(validation_.rows, validation_.weight_sum, "validation_examples");
     if (!sum.ok()) return sum;
   }
-  if (spool_ != nullptr) {
-    absl::StatusOr<std::vector<engine::ExampleChunk>> chunks = spool_->Read();
-    if (!chunks.ok()) return chunks.status();
-    for (size_t i = 0; i < chunks->size(); ++i) {
-      part(spooled_validation_[i]).examples.Append(std::move((*chunks)[i]));
-    }
-    spool_.reset();
+  for (Part* part : {&training_, &validation_}) {
+    if (absl::Status status = ReadBack(part); !status.ok()) return status;
   }
   Digest digest;
   digest.AddDigest(DigestMessage(header_));

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,15 +17,16 @@
 
 namespace chainrule::server {
 
-// Checks and digests rows as they come, and keeps them: in memory up to a limit, in a spool
-// beyond it.
+// Checks and digests rows as they come, and keeps them: in memory if that is enough, else all
+// of them in spools, one for the rows to learn from and one for validation.
 // Thread-compatible: Add while messages come, then Read, once; all on compute threads.
 class FitRows {
  public:
-  using MakeSpool = std::function<absl::StatusOr<std::unique_ptr<engine::RowSpool>>()>;
+  using MakeSpool =
+      std::function<absl::StatusOr<std::unique_ptr<engine::RowSpool>>(const engine::NetworkSpec&)>;
 
-  // `header` was found sound by CheckFitHeader. Of the rows `memory_bytes` stay in memory;
-  // the others go to what `make_spool` makes when the first of them comes.
+  // `header` was found sound by CheckFitHeader. When the rows take more than `memory_bytes`
+  // they go to what `make_spool` makes.
   FitRows(v1::FitHeader header, ModelContext model, int64_t memory_bytes, MakeSpool make_spool);
 
   // A message after the header.  Linear.  Refuses a second header, an empty message,
@@ -38,8 +38,8 @@ class FitRows {
   // Those for validation included.
   int64_t rows_received() const { return rows_received_; }
   int64_t bytes() const { return bytes_; }
-  // Of them, those in memory.
-  int64_t bytes_in_memory() const { return bytes_in_memory_; }
+  // What they take in memory, with what holds them there.
+  int64_t memory() const { return memory_; }
   // At the half-close: there must be rows to learn from, with a validation_fraction two.
   absl::Status CheckComplete() const;
 
@@ -53,25 +53,27 @@ class FitRows {
     explicit Part(const engine::NetworkSpec& network)
         : examples(network.input_width, network.output_width()) {}
     engine::Examples examples;
+    std::unique_ptr<engine::RowSpool> spool;  // has the examples, if there is one
     RowsDigest digest;
     int64_t rows = 0;
     double weight_sum = 0;
   };
-  absl::Status Keep(engine::ExampleChunk chunk, int64_t bytes, bool validation);
-  Part& part(bool validation) { return validation ? validation_ : training_; }
+  absl::Status Keep(engine::ExampleChunk chunk, int64_t memory, Part* part);
+  absl::Status Spool();
+  absl::Status SpoolPart(Part* part);
+  absl::Status ReadBack(Part* part);
 
   const v1::FitHeader header_;
   const ModelContext model_;
-  const int64_t memory_bytes_;
+  const int64_t max_memory_;
   const MakeSpool make_spool_;
   Part training_;
   Part validation_;
-  std::unique_ptr<engine::RowSpool> spool_;  // once there are rows for it
-  std::vector<bool> spooled_validation_;     // of each chunk there
+  bool spooled_ = false;
   int64_t messages_ = 0;
   int64_t rows_received_ = 0;
   int64_t bytes_ = 0;
-  int64_t bytes_in_memory_ = 0;
+  int64_t memory_ = 0;
 };
 
 }  // namespace chainrule::server

@@ -125,13 +125,15 @@ absl::Status RequestIdExpired(absl::string_view request_id) {
 
 absl::Status Interrupted(const absl::Status& why, absl::string_view id,
                          std::optional<int64_t> model_step) {
-  if (why.code() == absl::StatusCode::kAborted) return ModelDeleted(id);
-  if (why.code() == absl::StatusCode::kUnavailable) return Stopping();
+  ErrorDetail detail = engine::GetErrorDetail(why);
+  const bool own = !detail.reason.empty();  // it was not the cancellation
+  if (!own && why.code() == absl::StatusCode::kAborted) return ModelDeleted(id);
+  if (!own && why.code() == absl::StatusCode::kUnavailable) return Stopping();
   const bool late = why.code() == absl::StatusCode::kDeadlineExceeded;
-  ErrorDetail detail = OfReason(late ? "DEADLINE_EXCEEDED" : "CANCELLED");
+  if (!own) detail = OfReason(late ? "DEADLINE_EXCEEDED" : "CANCELLED");
   std::string message(why.message());
   if (model_step.has_value()) {
-    detail.metadata = {{"model_step", absl::StrCat(*model_step)}};
+    detail.metadata.emplace_back("model_step", absl::StrCat(*model_step));
     absl::StrAppend(&message, "; model '", ResourceName(id), "' is at step ", *model_step);
   }
   return MakeError(why.code(), message, detail);

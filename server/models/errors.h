@@ -34,7 +34,8 @@ absl::Status RequestIdReused(absl::string_view request_id);
 absl::Status RequestIdExpired(absl::string_view request_id);
 
 // What Cancellation::Check said, for the caller: CANCELLED, DEADLINE_EXCEEDED,
-// MODEL_DELETED or STOPPING. `model_step`: of a change, which kept the steps done.
+// MODEL_DELETED or STOPPING; or an error that has a reason of its own, as it is.
+// `model_step`: of a change, which kept the steps done.
 absl::Status Interrupted(const absl::Status& why, absl::string_view id,
                          std::optional<int64_t> model_step = std::nullopt);
 

@@ -186,8 +186,9 @@ class TrainWrite : public Write {
   // What it takes to do it again, or the numbers after it, whichever is smaller.
   RecordBody Body(const Writer& writer) const {
     if (!writer.keeps()) return std::monostate();
-    const bool replayable =
-        repeatable_ && !options_.time_limit.has_value() && !input_->validation.has_value();
+    const bool replayable = repeatable_ && !options_.time_limit.has_value() &&
+                            !input_->validation.has_value() &&
+                            input_->examples.spooled() == nullptr;
     if (!replayable || BodyBytes(input_->examples, *network_) >= StateBytes(*network_)) {
       return NumbersBody(writer);
     }

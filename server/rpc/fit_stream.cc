@@ -16,9 +16,9 @@ void FitStream::EndForStop() {
 
 absl::Status FitStream::Work(Message message) {
   if (!rows_.has_value()) return ReceiveHeader(*message);
-  const int64_t before = rows_->bytes_in_memory();
+  const int64_t before = rows_->memory();
   if (absl::Status status = rows_->Add(std::move(message)); !status.ok()) return status;
-  absl::Status kept = Keep(rows_->bytes_in_memory() - before);
+  absl::Status kept = Keep(rows_->memory() - before);
   if (kept.ok()) SendRowsReceived(Importance::kMustArrive);
   return kept;
 }
@@ -42,7 +42,10 @@ absl::Status FitStream::ReceiveHeader(const v1::FitRequest& message) {
   model_ = std::move(found->model);
   settings_ = found->context.settings;
   rows_.emplace(header, std::move(found->context), environment_.fit_memory,
-                [this] { return FileSpool::Create(environment_.spool_folder); });
+                [this](const engine::NetworkSpec& network) {
+                  return FileSpool::Create(environment_.spool_folder, network.input_width,
+                                           network.output_width());
+                });
   return absl::OkStatus();
 }
 

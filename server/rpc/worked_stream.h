@@ -57,10 +57,13 @@ class WorkedStream : public StreamCall<Request, Response> {
     return true;
   }
 
-  // In Work: the call holds that many bytes more, until its end. RESOURCE_EXHAUSTED.
+  // In Work: the call holds that many bytes more, until its end; or fewer.
+  // RESOURCE_EXHAUSTED.
   absl::Status Keep(int64_t bytes) {
     engine::MutexLock lock(&work_mutex_);
-    return this->scope().Grow(bytes);
+    if (bytes > 0) return this->scope().Grow(bytes);
+    this->scope().Shrink(-bytes);
+    return absl::OkStatus();
   }
 
   void OnRefused(const absl::Status& status) override {

@@ -1,132 +1,98 @@
 #include "server/store/file_spool.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <system_error>
+#include <span>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "server/store/errors.h"
+#include "server/store/spooled_file.h"
 
 namespace chainrule::server {
 namespace {
 
-// So that small messages are not a write each.
+using engine::ElementType;
+using engine::ExampleChunk;
+
+// So that small rows are not a write each.
 constexpr size_t kBufferBytes = size_t{1} << 20;
-// Of a part's beginning: what every element may want.
-constexpr int64_t kAlignment = 8;
-
-absl::Status Failed(absl::string_view what, int error) {
-  return StorageFailed(absl::StrCat("the spool of this call: ", what, ": ",
-                                    std::generic_category().message(error),
-                                    "; nothing was learned"));
-}
-
-// Not every file system has files without a name from the start.
-int OpenNameless(const std::string& folder) {
-  const int descriptor = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (descriptor >= 0) return descriptor;
-  std::string name = folder + "/spool-XXXXXX";
-  const int named = mkostemp(name.data(), O_CLOEXEC);
-  if (named >= 0) unlink(name.c_str());
-  return named;
-}
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<engine::RowSpool>> FileSpool::Create(const std::string& folder) {
-  const int descriptor = OpenNameless(folder);
-  if (descriptor < 0) return Failed(absl::StrCat("open in ", folder), errno);
-  return std::unique_ptr<engine::RowSpool>(new FileSpool(descriptor));
+absl::StatusOr<std::unique_ptr<engine::RowSpool>> FileSpool::Create(const std::string& folder,
+                                                                    int64_t input_width,
+                                                                    int64_t output_width) {
+  absl::StatusOr<std::shared_ptr<const SpoolFile>> file = SpoolFile::Create(folder);
+  if (!file.ok()) return file.status();
+  return std::unique_ptr<engine::RowSpool>(
+      new FileSpool(*std::move(file), input_width, output_width));
 }
 
-FileSpool::~FileSpool() { close(descriptor_); }
+FileSpool::FileSpool(std::shared_ptr<const SpoolFile> file, int64_t input_width,
+                     int64_t output_width)
+    : file_(std::move(file)), input_width_(input_width), output_width_(output_width) {}
 
-absl::Status FileSpool::Append(const engine::ExampleChunk& chunk) {
-  Spooled spooled;
-  spooled.place = {
-      .inputs = Put(chunk.inputs, chunk.rows),
-      .targets = Put(chunk.targets, chunk.rows),
-      .class_ids = Put(chunk.class_ids.data(), static_cast<int64_t>(chunk.class_ids.size_bytes())),
-      .weights = Put(chunk.sample_weights, chunk.rows)};
-  spooled.chunk = chunk;
-  spooled.chunk.owner.reset();
-  chunks_.push_back(std::move(spooled));
+absl::Status FileSpool::Append(const ExampleChunk& chunk) {
+  if (chunk.rows == 0 || !status_.ok()) return status_;
+  const bool another = runs_.empty() || !(runs_.back().layout == RowLayout::Of(chunk));
+  if (another && runs_.size() + 1 >= kMaxRuns) {
+    AppendConverted(chunk);
+  } else {
+    AppendRows(chunk);
+  }
   return status_;
 }
 
-int64_t FileSpool::Put(const engine::ElementRows& elements, int64_t rows) {
-  return Put(elements.data, rows * elements.columns * engine::ElementBytes(elements.type));
+RowRun& FileSpool::RunOf(const RowLayout& layout) {
+  if (runs_.empty() || !(runs_.back().layout == layout)) {
+    RowRun run = {.layout = layout, .offset = written_ + static_cast<int64_t>(buffer_.size())};
+    if (!runs_.empty()) run.first_row = runs_.back().first_row + runs_.back().rows;
+    runs_.push_back(run);
+  }
+  return runs_.back();
 }
 
-int64_t FileSpool::Put(const void* data, int64_t bytes) {
-  if (data == nullptr) return -1;
-  if (buffer_.size() >= kBufferBytes && status_.ok()) status_ = Flush();
-  const int64_t end = written_ + static_cast<int64_t>(buffer_.size());
-  buffer_.append(static_cast<size_t>((kAlignment - end % kAlignment) % kAlignment), '\0');
-  const int64_t place = written_ + static_cast<int64_t>(buffer_.size());
-  if (static_cast<size_t>(bytes) < kBufferBytes) {
-    buffer_.append(static_cast<const char*>(data), static_cast<size_t>(bytes));
-    return place;
+void FileSpool::AppendRows(const ExampleChunk& chunk) {
+  RowRun& run = RunOf(RowLayout::Of(chunk));
+  run.rows += chunk.rows;
+  for (int64_t row = 0; row < chunk.rows && status_.ok(); ++row) {
+    AppendRow(run.layout, chunk, row, &buffer_);
+    FlushIfLarge();
   }
-  if (status_.ok()) status_ = Flush();
-  if (status_.ok()) status_ = Write(static_cast<const char*>(data), static_cast<size_t>(bytes));
-  return place;
+}
+
+void FileSpool::AppendConverted(const ExampleChunk& chunk) {
+  engine::Examples rows(input_width_, output_width_);
+  rows.Append(chunk);
+  std::vector<float> inputs(static_cast<size_t>(input_width_));
+  std::vector<float> targets(static_cast<size_t>(output_width_));
+  float weight = 1;
+  ExampleChunk one;
+  one.rows = 1;
+  one.inputs = {ElementType::kFloat32, inputs.data(), input_width_};
+  one.targets = {ElementType::kFloat32, targets.data(), output_width_};
+  one.sample_weights = {ElementType::kFloat32, &weight, 1};
+  for (int64_t row = 0; row < chunk.rows && status_.ok(); ++row) {
+    rows.CopyInputs(row, inputs);
+    rows.CopyTargets(row, targets);
+    weight = rows.Weight(row);
+    AppendRows(one);
+  }
+}
+
+void FileSpool::FlushIfLarge() {
+  if (buffer_.size() >= kBufferBytes) status_ = Flush();
 }
 
 absl::Status FileSpool::Flush() {
-  const std::string bytes = std::exchange(buffer_, std::string());
-  return Write(bytes.data(), bytes.size());
-}
-
-absl::Status FileSpool::Write(const char* data, size_t bytes) {
-  while (bytes > 0) {
-    const ssize_t count = write(descriptor_, data, bytes);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Failed("write", errno);
-    data += count;
-    bytes -= static_cast<size_t>(count);
-    written_ += count;
-  }
+  if (absl::Status status = file_->Write(buffer_, written_); !status.ok()) return status;
+  written_ += static_cast<int64_t>(buffer_.size());
+  buffer_.clear();
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<const char>> FileSpool::Map() const {
-  const auto bytes = static_cast<size_t>(written_);
-  if (bytes == 0) return std::shared_ptr<const char>();
-  void* const map = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor_, 0);
-  if (map == MAP_FAILED) return Failed("map", errno);
-  // Training takes rows in any order. What the page cache still has of the writes is used; of
-  // what it has not, only what is wanted is read.
-  madvise(map, bytes, MADV_RANDOM);
-  return std::shared_ptr<const char>(static_cast<const char*>(map), [bytes](const char* data) {
-    munmap(const_cast<char*>(data), bytes);
-  });
-}
-
-absl::StatusOr<std::vector<engine::ExampleChunk>> FileSpool::Read() {
+absl::StatusOr<std::shared_ptr<const engine::SpooledRows>> FileSpool::Finish() {
   if (status_.ok()) status_ = Flush();
   if (!status_.ok()) return status_;
-  const absl::StatusOr<std::shared_ptr<const char>> map = Map();
-  if (!map.ok()) return map.status();
-  std::vector<engine::ExampleChunk> chunks;
-  chunks.reserve(chunks_.size());
-  const auto at = [&map](int64_t place) { return place < 0 ? nullptr : map->get() + place; };
-  for (const Spooled& spooled : chunks_) {
-    engine::ExampleChunk chunk = spooled.chunk;
-    chunk.inputs.data = at(spooled.place.inputs);
-    chunk.targets.data = at(spooled.place.targets);
-    chunk.sample_weights.data = at(spooled.place.weights);
-    chunk.class_ids = {reinterpret_cast<const int32_t*>(at(spooled.place.class_ids)),
-                       chunk.class_ids.size()};
-    chunk.owner = *map;
-    chunks.push_back(std::move(chunk));
-  }
-  return chunks;
+  buffer_ = std::string();
+  return std::make_shared<const SpooledFile>(file_, std::move(runs_));
 }
 
 }  // namespace chainrule::server

@@ -15,26 +15,43 @@ constexpr char kOneRow[] = "inputs { shape: [1, 2] values: [1, 2] } class_labels
 constexpr char kTwoRows[] =
     "inputs { shape: [2, 2] values: [3, 4, 5, 6] } class_labels { ids: [0, 1] }";
 
-// Keeps chunks as they are, and counts them.
+// Counts chunks and rows, and forgets them.
 class TestSpool : public engine::RowSpool {
  public:
-  explicit TestSpool(absl::Status status = absl::OkStatus()) : status_(std::move(status)) {}
+  explicit TestSpool(absl::Status status) : status_(std::move(status)) {}
   absl::Status Append(const engine::ExampleChunk& chunk) override {
-    chunks_.push_back(chunk);
+    rows_ += chunk.rows;
     return status_;
   }
-  absl::StatusOr<std::vector<engine::ExampleChunk>> Read() override { return chunks_; }
+  absl::StatusOr<std::shared_ptr<const engine::SpooledRows>> Finish() override {
+    return std::make_shared<Forgotten>(rows_);
+  }
 
  private:
-  absl::Status status_;
-  std::vector<engine::ExampleChunk> chunks_;
+  class Forgotten : public engine::SpooledRows {
+   public:
+    explicit Forgotten(int64_t rows) : rows_(rows) {}
+    int64_t rows() const override { return rows_; }
+    bool weighted() const override { return false; }
+    int64_t bytes() const override { return 0; }
+    int64_t largest_row_bytes() const override { return 1; }
+    std::unique_ptr<engine::RowStage> NewStage() const override { return nullptr; }
+    absl::StatusOr<double> WeightSum(std::span<const int64_t>) const override { return 0; }
+
+   private:
+    const int64_t rows_;
+  };
+
+  const absl::Status status_;
+  int64_t rows_ = 0;
 };
 
 constexpr int64_t kMuchMemory = 1'000'000;
 
 FitRows Rows(const std::string& header = "", const Limits& limits = {},
              int64_t memory = kMuchMemory, const absl::Status& spool_status = absl::OkStatus()) {
-  return {FromText<v1::FitHeader>(header), ContextOf(kBinary, limits), memory, [spool_status] {
+  return {FromText<v1::FitHeader>(header), ContextOf(kBinary, limits), memory,
+          [spool_status](const engine::NetworkSpec&) {
             return absl::StatusOr<std::unique_ptr<engine::RowSpool>>(
                 std::make_unique<TestSpool>(spool_status));
           }};
@@ -101,24 +118,39 @@ TEST(FitRowsTest, RefusesMoreBytesThanTheLimit) {
   EXPECT_EQ(rows.rows_received(), 2);
 }
 
-TEST(FitRowsTest, SpoolsWhatMemoryIsNotToHoldInOrder) {
-  FitRows rows = Rows("", {}, 30);
-  ASSERT_TRUE(AddText(Training(kTwoRows), &rows).ok());
-  ASSERT_TRUE(AddText(Validation(kTwoRows), &rows).ok());
-  ASSERT_TRUE(AddText(Training(kOneRow), &rows).ok());
-  EXPECT_EQ(rows.bytes(), 60);
-  EXPECT_EQ(rows.bytes_in_memory(), 24);
+TEST(FitRowsTest, SpoolsAllRowsOnceMemoryIsNotToHoldThem) {
   FitRows in_memory = Rows();
   ASSERT_TRUE(AddText(Training(kTwoRows), &in_memory).ok());
-  ASSERT_TRUE(AddText(Validation(kTwoRows), &in_memory).ok());
+  const int64_t of_one_message = in_memory.memory();
+  EXPECT_GT(of_one_message, in_memory.bytes());
+  FitRows rows = Rows("", {}, 2 * of_one_message);
+  ASSERT_TRUE(AddText(Training(kTwoRows), &rows).ok());
+  ASSERT_TRUE(AddText(Validation(kTwoRows), &rows).ok());
+  EXPECT_GT(rows.memory(), of_one_message);
+  ASSERT_TRUE(AddText(Training(kOneRow), &rows).ok());
+  EXPECT_EQ(rows.memory(), 0);
+  ASSERT_TRUE(AddText(Validation(kOneRow), &rows).ok());
+  EXPECT_EQ(rows.memory(), 0);
+  EXPECT_EQ(rows.bytes(), 72);
   ASSERT_TRUE(AddText(Training(kOneRow), &in_memory).ok());
+  ASSERT_TRUE(AddText(Validation(kTwoRows), &in_memory).ok());
+  ASSERT_TRUE(AddText(Validation(kOneRow), &in_memory).ok());
   const auto input = rows.Read();
   ASSERT_TRUE(input.ok()) << input.status();
   EXPECT_EQ(input->digest, in_memory.Read()->digest);
-  EXPECT_EQ(input->validation->rows(), 2);
-  std::vector<float> row(2);
-  input->examples.CopyInputs(2, row);
-  EXPECT_EQ(row, (std::vector<float>{1, 2}));
+  EXPECT_NE(input->examples.spooled(), nullptr);
+  EXPECT_EQ(input->examples.rows(), 3);
+  EXPECT_EQ(input->validation->rows(), 3);
+}
+
+TEST(FitRowsTest, ManySmallMessagesAreCountedWithWhatHoldsThem) {
+  FitRows rows = Rows("", {}, 100'000);
+  int messages = 0;
+  while (rows.memory() > 0 || messages == 0) {
+    ASSERT_TRUE(AddText(Training(kOneRow), &rows).ok());
+    ++messages;
+  }
+  EXPECT_LT(messages, 500);  // of 12 bytes
 }
 
 TEST(FitRowsTest, ASpoolThatFailsIsTheAnswer) {

@@ -1,0 +1,122 @@
+#include "engine/train/row_feed.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "engine/train/batches.h"
+#include "engine/train/read_ahead.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/engine/support/held_rows.h"
+#include "tests/engine/support/samples.h"
+
+namespace chainrule::engine {
+namespace {
+
+constexpr int64_t kRows = 5'000;
+// A row that fills a piece alone.
+constexpr int64_t kLarge = int64_t{1} << 20;
+
+std::vector<int64_t> ShuffledOrder(int64_t rows) {
+  std::vector<int64_t> order(static_cast<size_t>(rows));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  Shuffle(7, 3, order);
+  return order;
+}
+
+class RowFeedTest : public testing::TestWithParam<int64_t> {
+ protected:
+  static NetworkSpec Spec() {
+    return MakeSpec(3, {2}, Activation::kTanh, LastFor(Loss::kMeanSquaredError),
+                    Loss::kMeanSquaredError);
+  }
+  const SampleRows rows_ = MakeRows(Spec(), kRows, 1, /*weighted=*/true);
+  const Examples in_memory_ = rows_.View(Spec());
+
+  // Takes `count` rows, and compares them with `expected`.
+  void ExpectNext(RowFeed* feed, std::span<const int64_t> expected) {
+    size_t done = 0;
+    std::vector<float> inputs(3);
+    while (done < expected.size()) {
+      const auto piece = feed->Next(static_cast<int64_t>(expected.size() - done));
+      ASSERT_TRUE(piece.ok()) << piece.status();
+      ASSERT_GT(piece->rows.size(), 0U);
+      for (const int64_t row : piece->rows) {
+        const auto wanted = static_cast<size_t>(expected[done++]);
+        piece->examples->CopyInputs(row, inputs);
+        ASSERT_THAT(inputs, testing::ElementsAreArray(rows_.inputs.data() + 3 * wanted, 3));
+        ASSERT_EQ(piece->examples->Weight(row), rows_.weights[wanted]);
+      }
+    }
+  }
+};
+
+TEST_P(RowFeedTest, RowsComeInTheirOrderInPortionsOfAnySize) {
+  const Examples spooled = Spooled(in_memory_, GetParam());
+  RowFeed feed(spooled);
+  const std::vector<int64_t> order = ShuffledOrder(kRows);
+  feed.Begin(order);
+  size_t done = 0;
+  for (size_t portion = 1; done < order.size(); portion = portion % 700 + 31) {
+    const size_t count = std::min(portion, order.size() - done);
+    ExpectNext(&feed, std::span<const int64_t>(order).subspan(done, count));
+    done += count;
+  }
+}
+
+TEST_P(RowFeedTest, BeginsAnewAfterAnyPartOfAnOrder) {
+  const Examples spooled = Spooled(in_memory_, GetParam());
+  RowFeed feed(spooled);
+  for (const size_t taken : {0U, 1U, 9U, 4'096U, 5'000U}) {
+    const std::vector<int64_t> order = ShuffledOrder(kRows);
+    feed.Begin(order);
+    ExpectNext(&feed, std::span<const int64_t>(order).first(taken));
+    feed.End();
+  }
+  const std::vector<int64_t> twice = {4, 4, 0};
+  feed.Begin(twice);
+  ExpectNext(&feed, twice);
+}
+
+TEST_P(RowFeedTest, WeighsWhatComesNextAsMemoryDoes) {
+  const Examples spooled = Spooled(in_memory_, GetParam());
+  RowFeed feed(spooled);
+  RowFeed reference(in_memory_);
+  const std::vector<int64_t> order = ShuffledOrder(kRows);
+  feed.Begin(order);
+  reference.Begin(order);
+  for (size_t done = 0; done < order.size(); done += 500) {
+    for (const int64_t count : {1, 40, 500}) {
+      EXPECT_EQ(*feed.WeightSum(count), *reference.WeightSum(count));
+    }
+    ExpectNext(&feed, std::span<const int64_t>(order).subspan(done, 500));
+    ExpectNext(&reference, std::span<const int64_t>(order).subspan(done, 500));
+  }
+}
+
+TEST_P(RowFeedTest, ADiskThatFailsIsToldWhereItsRowsWouldCome) {
+  constexpr int64_t kBroken = 2'500;
+  const Examples spooled = Spooled(in_memory_, GetParam(), kBroken);
+  RowFeed feed(spooled);
+  std::vector<int64_t> order(kRows);
+  std::iota(order.begin(), order.end(), int64_t{0});
+  feed.Begin(order);
+  absl::Status status;
+  int64_t rows = 0;
+  while (status.ok()) {
+    const auto piece = feed.Next(kRows - rows);
+    status = piece.status();
+    if (piece.ok()) rows += static_cast<int64_t>(piece->rows.size());
+  }
+  EXPECT_EQ(status.message(), "the disk is broken");
+  EXPECT_LE(rows, kBroken);
+  EXPECT_EQ(feed.Next(1).status(), status);
+  EXPECT_EQ(feed.WeightSum(kRows - rows).status(), status);
+}
+
+INSTANTIATE_TEST_SUITE_P(RowBytes, RowFeedTest,
+                         testing::Values(1, 1'000, kLarge, 3 * ReadAhead::kBytes));
+
+}  // namespace
+}  // namespace chainrule::engine
