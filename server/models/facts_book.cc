@@ -29,6 +29,7 @@ absl::Status FactsBook::Change(Edit edit) {
   StoredModel edited;
   {
     MutexLock lock(&mutex_);
+    if (removed_) return ModelDeleted(stored_.facts.id);
     edited = stored_;
   }
   StoreChange change;
@@ -38,6 +39,7 @@ absl::Status FactsBook::Change(Edit edit) {
   }
   MutexLock lock(&mutex_);
   stored_ = std::move(edited);
+  removed_ = change.remove_model.has_value();
   return absl::OkStatus();
 }
 

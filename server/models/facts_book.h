@@ -26,6 +26,7 @@ class FactsBook {
 
   // Runs `edit(&stored, &change)`, which may refuse, brings what it leaves in `change` to
   // the store, and then lets it be seen. `edit` may wait for the disk; it runs alone.
+  // ABORTED, MODEL_DELETED: a change before it removed the model.
   using Edit = absl::FunctionRef<absl::Status(StoredModel* stored, StoreChange* change)>;
   absl::Status Change(Edit edit);
 
@@ -34,6 +35,7 @@ class FactsBook {
   engine::Mutex changes_mutex_;  // one change at a time; before mutex_
   mutable engine::Mutex mutex_;
   StoredModel stored_ ABSL_GUARDED_BY(mutex_);
+  bool removed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // Of labels, aliases and settings; unlike that of a later model of the same name.
