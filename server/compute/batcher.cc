@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -50,7 +51,10 @@ class Batcher::Impl {
   void Stop();
 
  private:
-  void Load(PredictCall call);
+  // Numbers that are not in memory: a model, and its version or 0.
+  using Cold = std::pair<std::shared_ptr<Model>, int64_t>;
+  void WaitForNumbers(PredictCall call);
+  void Load(const Cold& cold);
   void Queue(PredictCall call);
   void Loop();
   // Waits for work, for a while awake. False: there is none, and none will come.
@@ -68,6 +72,8 @@ class Batcher::Impl {
   engine::Mutex mutex_;
   engine::CondVar changed_;
   Batch queue_ ABSL_GUARDED_BY(mutex_);  // of all models, in the order they came
+  // Calls that wait for numbers, by what they wait for; each is read once for all of them.
+  std::map<Cold, std::vector<PredictCall>> cold_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // Whether a worker watches `arrivals_`, so that none needs to be woken.
   bool awake_ ABSL_GUARDED_BY(mutex_) = false;
@@ -101,17 +107,39 @@ void Batcher::Impl::Predict(PredictCall call) {
   if (call.pinned != nullptr) return Queue(std::move(call));
   if (call.version == 0) call.seen = call.model->snapshot();
   if (call.seen != nullptr) return Queue(std::move(call));
-  if (!options_.loader) return Load(std::move(call));
-  options_.loader([this, call = std::move(call)]() mutable { Load(std::move(call)); });
+  WaitForNumbers(std::move(call));
 }
 
 // Predictions with other models do not wait for this one's disk.
-void Batcher::Impl::Load(PredictCall call) {
+void Batcher::Impl::WaitForNumbers(PredictCall call) {
+  const Cold cold(call.model, call.version);
+  {
+    MutexLock lock(&mutex_);
+    std::vector<PredictCall>& waiting = cold_[cold];
+    waiting.push_back(std::move(call));
+    if (waiting.size() > 1) return;
+  }
+  if (!options_.loader) return Load(cold);
+  options_.loader([this, cold] { Load(cold); });
+}
+
+void Batcher::Impl::Load(const Cold& cold) {
+  const auto& [model, version] = cold;
   absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
-      call.version > 0 ? call.model->LoadVersion(call.version) : call.model->Load();
-  if (!snapshot.ok()) return call.done(snapshot.status(), *SettingsAlone(*call.model));
-  (call.version > 0 ? call.pinned : call.seen) = *std::move(snapshot);
-  Queue(std::move(call));
+      version > 0 ? model->LoadVersion(version) : model->Load();
+  std::vector<PredictCall> calls;
+  {
+    MutexLock lock(&mutex_);
+    calls = std::move(cold_.extract(cold).mapped());
+  }
+  for (PredictCall& call : calls) {
+    if (snapshot.ok()) {
+      (version > 0 ? call.pinned : call.seen) = *snapshot;
+      Queue(std::move(call));
+    } else {
+      call.done(snapshot.status(), *SettingsAlone(*model));
+    }
+  }
 }
 
 void Batcher::Impl::Queue(PredictCall call) {
