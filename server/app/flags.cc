@@ -136,6 +136,8 @@ void AddFlags(Options* options, FlagTable* table) {
   table->Number("threads", &options->threads, "cores for arithmetic; 0: all");
   table->Bytes("fit_memory", &options->fit_memory,
                "of the rows of one Fit; the others go to a temporary file");
+  table->Bytes("model_memory", &options->model_memory,
+               "for models, of which those used longest ago leave it; 0: half of what there is");
   table->Bytes("grpc_memory", &options->grpc_memory, "for gRPC's own buffers, in all");
   table->Duration("drain_timeout", &options->drain_timeout, "from SIGTERM to the end, at most");
   table->Choice("log_level", &options->log_level, "info",

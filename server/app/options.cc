@@ -99,6 +99,9 @@ absl::Status CheckOptions(const Options& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("--threads: ", options.threads, " must be 0 (all cores) to 1024"));
   }
+  if (options.model_memory < 0) {
+    return absl::InvalidArgumentError("--model_memory: must not be negative");
+  }
   if (options.fit_memory < 0 || options.fit_memory > options.limits.max_queued_bytes) {
     return absl::InvalidArgumentError("--fit_memory: must be 0 to --max_queued_bytes");
   }

@@ -56,6 +56,10 @@ struct Options {
   // Of the rows of one Fit, in bytes: what exceeds it goes to a file without a name, up to
   // max_fit_bytes. Several times this, for as many calls at once, must fit into memory.
   int64_t fit_memory = int64_t{64} << 20;
+  // What models' numbers may take, in bytes; 0: half of what the machine or the container
+  // has. Beyond it what was used longest ago leaves memory, and comes back when it is
+  // called; a model in use stays. Much less than what is used makes calls wait for the disk.
+  int64_t model_memory = 0;
   // Bytes of the train log after which models' checkpoints are written, so that less of it
   // has to be replayed; and how long a change waits for its checkpoint at most.
   int64_t checkpoint_bytes = int64_t{64} << 20;

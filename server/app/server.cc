@@ -14,6 +14,7 @@
 #include "engine/kernels/packed_layer.h"
 #include "server/app/address.h"
 #include "server/app/listener.h"
+#include "server/app/machine.h"
 #include "server/compute/lanes.h"
 #include "server/observe/http_endpoint.h"
 #include "server/rpc/environment.h"
@@ -41,6 +42,10 @@ constexpr const char* kServices[] = {"chainrule.v1.ModelService", "chainrule.v1.
 int ThreadCount(const Options& options) {
   if (options.threads > 0) return options.threads;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+int64_t ModelMemory(const Options& options) {
+  return options.model_memory > 0 ? options.model_memory : MachineMemoryBytes() / 2;
 }
 
 v1::Limits DescribeLimits(const Limits& limits) {
@@ -91,6 +96,7 @@ Registry::Keeping KeepingOf(const Options& options, Store* store,
   Registry::Keeping keeping;
   keeping.store = store;
   keeping.executor = executor;
+  keeping.memory.budget_bytes = ModelMemory(options);
   keeping.checkpoints.log_bytes = options.checkpoint_bytes;
   keeping.checkpoints.interval = options.checkpoint_interval;
   keeping.keeper.relaxed = options.durability == Durability::kRelaxed;
@@ -191,6 +197,13 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
 void Server::Impl::AddGauges() {
   metrics.AddGauge("chainrule_models", "Models there are.",
                    [this] { return static_cast<double>(registry.size()); });
+  metrics.AddGauge("chainrule_models_in_memory", "Models whose live numbers are in memory.",
+                   [this] { return static_cast<double>(registry.memory().models); });
+  metrics.AddGauge("chainrule_model_memory_bytes",
+                   "Memory of models' numbers, of versions that were read, too.",
+                   [this] { return static_cast<double>(registry.memory().bytes); });
+  metrics.AddGauge("chainrule_model_memory_budget_bytes", "What they may take: --model_memory.",
+                   [this] { return static_cast<double>(ModelMemory(options)); });
   metrics.AddGauge("chainrule_queued_calls", "Calls that wait or run.",
                    [this] { return static_cast<double>(admission.calls()); });
   metrics.AddGauge("chainrule_queued_bytes", "Bytes of the requests of calls that wait or run.",

@@ -12,6 +12,11 @@ std::shared_ptr<const Snapshot> Journal::snapshot() const {
   return snapshot_;
 }
 
+void Journal::Visit(absl::FunctionRef<void(const std::shared_ptr<const Snapshot>&)> visit) const {
+  MutexLock lock(&mutex_);
+  visit(snapshot_);
+}
+
 int64_t Journal::durable_step() {
   const uint64_t synced = keeper_ == nullptr ? 0 : keeper_->synced();
   MutexLock lock(&mutex_);

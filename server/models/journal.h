@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "engine/core/mutex.h"
 #include "engine/nn/network.h"
@@ -38,10 +39,15 @@ class Journal : public std::enable_shared_from_this<Journal> {
 
   // What readers see; null while the model is not in memory.
   std::shared_ptr<const Snapshot> snapshot() const;
+  // Shows it to `visit`, under the journal's lock: whoever asks so is no reader.
+  void Visit(absl::FunctionRef<void(const std::shared_ptr<const Snapshot>&)> visit) const;
   int64_t durable_step();
   // Whether the buffers of a training exist, for the memory that the model reports.
   void SetTraining(bool training) { training_.store(training, std::memory_order_relaxed); }
   bool training() const { return training_.load(std::memory_order_relaxed); }
+  // The same of the request window.
+  void SetWindowBytes(int64_t bytes) { window_bytes_.store(bytes, std::memory_order_relaxed); }
+  int64_t window_bytes() const { return window_bytes_.load(std::memory_order_relaxed); }
 
   // The numbers of a model that is new, or was read back, and are durable.
   void Show(std::shared_ptr<const ModelSettings> settings,
@@ -84,6 +90,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
 
   Keeper* const keeper_;
   std::atomic<bool> training_{false};
+  std::atomic<int64_t> window_bytes_{0};
   mutable engine::Mutex mutex_;
   std::shared_ptr<const ModelSettings> settings_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const engine::Network> network_ ABSL_GUARDED_BY(mutex_);

@@ -36,6 +36,20 @@ void Keeper::TellCondition(const std::string& id, const std::string& uid,
   if (listener) listener(id, uid, condition);
 }
 
+void Keeper::SetLoadListener(std::function<void()> listener) {
+  MutexLock lock(&mutex_);
+  load_listener_ = std::move(listener);
+}
+
+void Keeper::TellLoaded() {
+  std::function<void()> listener;
+  {
+    MutexLock lock(&mutex_);
+    listener = load_listener_;
+  }
+  if (listener) listener();
+}
+
 absl::Status Keeper::OpenLog(const LogVisitor& visit) {
   CloseLog();
   absl::StatusOr<std::unique_ptr<Log>> opened = store_->OpenLog(visit);

@@ -48,6 +48,10 @@ class Keeper {
   void SetConditionListener(ConditionListener listener);
   void TellCondition(const std::string& id, const std::string& uid, ModelCondition condition);
 
+  // Called when numbers have come to memory. It must not wait.
+  void SetLoadListener(std::function<void()> listener);
+  void TellLoaded();
+
   // Called on the thread that finds the log closed, each time it is found so anew. It must
   // not wait for the log.
   void SetFailureListener(std::function<void()> listener);
@@ -82,6 +86,7 @@ class Keeper {
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   std::function<void()> listener_ ABSL_GUARDED_BY(mutex_);
   ConditionListener condition_listener_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> load_listener_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

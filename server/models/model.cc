@@ -40,7 +40,7 @@ void Model::Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelSt
 const std::string& Model::id() const { return impl_->id(); }
 const std::string& Model::uid() const { return impl_->uid(); }
 
-std::shared_ptr<const Snapshot> Model::snapshot() const { return impl_->journal().snapshot(); }
+std::shared_ptr<const Snapshot> Model::snapshot() const { return impl_->snapshot(); }
 
 absl::StatusOr<std::shared_ptr<const ModelSettings>> Model::settings() const {
   absl::StatusOr<StoredSettings> settings = impl_->settings();
@@ -117,6 +117,7 @@ absl::Status Model::Replay() { return impl_->Replay(); }
 bool Model::has_tail() const { return impl_->has_tail(); }
 std::optional<uint64_t> Model::first_uncovered() const { return impl_->first_uncovered(); }
 absl::Status Model::WriteCheckpoint() { return impl_->WriteCheckpoint(); }
-bool Model::TryUnload() { return impl_->TryUnload(); }
+std::vector<Model::Resident> Model::Residents() const { return impl_->Residents(); }
+bool Model::Unload(int64_t version) { return impl_->Unload(version); }
 
 }  // namespace chainrule::server

@@ -129,8 +129,18 @@ class Model : public std::enable_shared_from_this<Model> {
   std::optional<uint64_t> first_uncovered() const;
   // Writes one, if there is a record that is in none. Waits for the disk.
   absl::Status WriteCheckpoint();
-  // Takes the numbers from memory, unless they are used, or not all in the checkpoint.
-  bool TryUnload();
+
+  // What of it is in memory, and could leave.
+  struct Resident {
+    int64_t version = 0;   // 0: the live numbers
+    int64_t bytes = 0;     // what others have, too, counts for the first that has it
+    int64_t last_use = 0;  // the later, the larger
+  };
+  std::vector<Resident> Residents() const;  // the live numbers first
+  // Takes a version's numbers from memory, or (0) the live ones, for which a checkpoint is
+  // written if they are in none. Returns whether they have left: not while somebody uses
+  // them, nor while the disk does not let them. Waits for the disk.
+  bool Unload(int64_t version);
 
  private:
   class Impl;
@@ -138,7 +148,9 @@ class Model : public std::enable_shared_from_this<Model> {
   InferenceStatistics statistics_;
 };
 
-// Bytes that a model of this network takes when nobody trains it or predicts with it.
+// Bytes that a model of this network takes when its numbers are not in memory; and when they
+// are, but nobody trains it or predicts with it.
+int64_t ObjectBytes(const engine::NetworkSpec& network);
 int64_t IdleMemoryBytes(const engine::Network& network);
 
 }  // namespace chainrule::server

@@ -1,4 +1,4 @@
-// How a model's numbers get into its checkpoint, and out of memory.
+// How a model's numbers get into its checkpoint.
 #include <utility>
 
 #include "server/models/errors.h"
@@ -59,19 +59,6 @@ absl::Status Model::Impl::PutCheckpoint(const Numbers::Capture& capture) {
   VisitTurn turn(&turn_);
   numbers_.Covered(capture);
   return absl::OkStatus();
-}
-
-bool Model::Impl::TryUnload() {
-  VisitTurn turn(&turn_);
-  if (keeper_ == nullptr || !numbers_.loaded() || numbers_.first_uncovered().has_value() ||
-      running_ != nullptr || !queue_.idle() || !journal_->idle() || journal_->failed()) {
-    return false;
-  }
-  numbers_.Unload();
-  journal_->Hide();
-  MutexLock lock(&mutex_);
-  versions_.clear();
-  return true;
 }
 
 }  // namespace chainrule::server

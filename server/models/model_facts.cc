@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "engine/kernels/update.h"
 #include "server/models/errors.h"
 #include "server/models/identity.h"
 #include "server/models/model_impl.h"
@@ -11,19 +10,6 @@ namespace chainrule::server {
 namespace {
 
 using engine::MutexLock;
-
-// What a model takes beside its blocks: its own objects, the queue, the window and the
-// spec, twice. Measured; memory_test holds it to the truth.
-constexpr int64_t kModelBytes = 4'800;
-constexpr int64_t kLayerBytes = 100;
-
-int64_t Bytes(const engine::AlignedBuffer& buffer) {
-  return static_cast<int64_t>(buffer.size() * sizeof(float));
-}
-
-int64_t ObjectBytes(const engine::NetworkSpec& network) {
-  return kModelBytes + kLayerBytes * static_cast<int64_t>(network.layers.size());
-}
 
 // Waits for what the log says of a record.
 class Decision {
@@ -51,13 +37,6 @@ class Decision {
 
 }  // namespace
 
-int64_t IdleMemoryBytes(const engine::Network& network) {
-  const engine::OptimizerSpec& optimizer = network.spec().optimizer;
-  const int arrays = engine::StateArrays(optimizer.kind, static_cast<float>(optimizer.momentum));
-  const int64_t blocks = network.block_size() * (1 + arrays);
-  return ObjectBytes(network.spec()) + blocks * static_cast<int64_t>(sizeof(float));
-}
-
 ModelDescription Model::Impl::Describe(const ModelFacts& facts) const {
   ModelDescription description;
   description.id = id_;
@@ -79,10 +58,10 @@ ModelDescription Model::Impl::Describe(const ModelFacts& facts) const {
   } else {
     description.condition = ModelCondition::kFailed;
   }
+  for (const Resident& resident : Residents()) description.memory_bytes += resident.bytes;
   if (snapshot != nullptr) {
     description.step = snapshot->step();
     description.durable_step = journal_->durable_step();
-    description.memory_bytes = MemoryBytes(*snapshot);
     return description;
   }
   MutexLock lock(&mutex_);
@@ -91,16 +70,6 @@ ModelDescription Model::Impl::Describe(const ModelFacts& facts) const {
   if (cold_.tail_step.has_value()) description.condition = ModelCondition::kLoading;
   if (!cold_.damage.ok()) description.condition = ModelCondition::kFailed;
   return description;
-}
-
-int64_t Model::Impl::MemoryBytes(const Snapshot& snapshot) const {
-  const int64_t parameters = Bytes(*snapshot.state().parameters);
-  const int64_t optimizer = Bytes(*snapshot.state().optimizer);
-  int64_t bytes =
-      ObjectBytes(snapshot.network().spec()) + parameters + optimizer + snapshot.memory_bytes();
-  // Beside what readers hold, a training has the current state, the next one and a gradient.
-  if (journal_->training()) bytes += 2 * (parameters + optimizer) + parameters;
-  return bytes;
 }
 
 absl::StatusOr<ModelDescription> Model::Impl::Update(const std::string& etag, ModelUpdate update,
@@ -136,9 +105,9 @@ absl::Status Model::Impl::SetLearningRate(double learning_rate) {
 }
 
 absl::StatusOr<ModelDescription> Model::Impl::Delete(const std::string& etag, Stamp stamp) {
+  if (queue_.ended() == absl::StatusCode::kAborted) return ModelNotFound(id_);
   ModelDescription last;
   const absl::Status status = book_.Change([&](StoredModel* stored, StoreChange* change) {
-    if (queue_.ended() == absl::StatusCode::kAborted) return ModelNotFound(id_);
     if (absl::Status changed = CheckEtag(stored->facts, etag); !changed.ok()) return changed;
     change->remove_model = uid_;
     last = Describe(stored->facts);

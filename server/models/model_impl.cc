@@ -25,10 +25,16 @@ Model::Impl::Impl(StoredModel stored, const Limits& limits, Keeper* keeper,
 void Model::Impl::Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelState state) {
   VisitTurn turn(&turn_);
   numbers_.Begin(std::move(settings), std::move(state));
+  last_use_.store(absl::GetCurrentTimeNanos(), std::memory_order_relaxed);
+}
+
+std::shared_ptr<const Snapshot> Model::Impl::snapshot() const {
+  last_use_.store(absl::GetCurrentTimeNanos(), std::memory_order_relaxed);
+  return journal_->snapshot();
 }
 
 absl::StatusOr<std::shared_ptr<const Snapshot>> Model::Impl::Load() {
-  if (auto snapshot = journal_->snapshot()) return snapshot;
+  if (auto snapshot = this->snapshot()) return snapshot;
   VisitTurn turn(&turn_);
   if (auto snapshot = journal_->snapshot()) return snapshot;
   if (absl::Status status = LoadNumbers(); !status.ok()) return status;
@@ -38,14 +44,16 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> Model::Impl::Load() {
 absl::Status Model::Impl::LoadNumbers() {
   absl::Status status = numbers_.Load(book_.facts().spec, book_.checkpoint());
   const bool damaged = status.code() == absl::StatusCode::kDataLoss;
-  if (status.ok() || damaged) {
+  // Its files may have gone with it meanwhile.
+  if (damaged && queue_.ended() == absl::StatusCode::kAborted) return ModelNotFound(id_);
+  if (!status.ok() && !damaged) return status;
+  {
     MutexLock lock(&mutex_);
     cold_ = Cold();
     cold_.damage = status;
   }
-  if (status.ok() || damaged) {
-    keeper_->TellCondition(id_, uid_, damaged ? ModelCondition::kFailed : ModelCondition::kReady);
-  }
+  keeper_->TellCondition(id_, uid_, damaged ? ModelCondition::kFailed : ModelCondition::kReady);
+  if (status.ok()) keeper_->TellLoaded();
   return status;
 }
 
@@ -70,6 +78,7 @@ void Model::Impl::Enqueue(std::unique_ptr<Write> write, std::shared_ptr<Model> s
 
 bool Model::Impl::RunSlice(const engine::Executor& executor, absl::Time until) {
   SliceTurn turn(&turn_);
+  last_use_.store(absl::GetCurrentTimeNanos(), std::memory_order_relaxed);
   FailCancelled();
   if (absl::Status status = Prepare(); !status.ok()) {
     FailRunning(status);
@@ -93,12 +102,18 @@ absl::Status Model::Impl::Prepare() {
   return absl::OkStatus();
 }
 
+// As readers are told, in memory or not.
+int64_t Model::Impl::KnownStep() const {
+  if (const auto snapshot = journal_->snapshot()) return snapshot->step();
+  MutexLock lock(&mutex_);
+  return cold_.tail_step.value_or(book_.checkpoint().step);
+}
+
 // Those who gave up while they wait behind others hear of it now, not at their turn.
 void Model::Impl::FailCancelled() {
   for (std::unique_ptr<Write>& cancelled : queue_.TakeCancelled()) {
     const std::shared_ptr<Write> write = std::move(cancelled);
-    const std::shared_ptr<const Snapshot> snapshot = journal_->snapshot();
-    const int64_t step = std::max(numbers_.state().step, snapshot ? snapshot->step() : 0);
+    const int64_t step = std::max(numbers_.state().step, KnownStep());
     absl::Status why = Interrupted(write->cancellation().Check(), id_, step);
     numbers_.Then(
         [write, why](const absl::Status& kept, int64_t) { write->Fail(kept.ok() ? why : kept); });
@@ -116,7 +131,9 @@ absl::Status Model::Impl::Replay() {
   return numbers_.loaded() ? absl::OkStatus() : LoadNumbers();
 }
 
+// A checkpoint that is being written is finished before its place is read again.
 void Model::Impl::Recover(std::vector<TailRecord> tail) {
+  MutexLock checkpoints(&checkpoints_mutex_);
   VisitTurn turn(&turn_);
   if (numbers_.loaded() && !journal_->failed()) return;
   FailRunning(StorageFailed("what was written last is being read back"));

@@ -4,6 +4,8 @@
 #ifndef CHAINRULE_SERVER_MODELS_MODEL_IMPL_H_
 #define CHAINRULE_SERVER_MODELS_MODEL_IMPL_H_
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +35,7 @@ class Model::Impl {
   WriteQueue& queue() { return queue_; }
 
   void Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelState state);
+  std::shared_ptr<const Snapshot> snapshot() const;
   absl::StatusOr<std::shared_ptr<const Snapshot>> Load();
   absl::StatusOr<StoredSettings> settings() const;
   ModelDescription Describe(const ModelFacts& facts) const;
@@ -59,7 +62,8 @@ class Model::Impl {
   bool has_tail() const;
   std::optional<uint64_t> first_uncovered();
   absl::Status WriteCheckpoint();
-  bool TryUnload();
+  std::vector<Resident> Residents() const;
+  bool Unload(int64_t version);
 
  private:
   // What is known of numbers that are not in memory.
@@ -68,8 +72,14 @@ class Model::Impl {
     absl::Status damage;
     std::optional<StoredSettings> settings;
   };
+  // A version that was read.
+  struct ReadVersion {
+    std::shared_ptr<const Snapshot> snapshot;
+    int64_t last_use = 0;
+  };
   absl::Status Prepare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   absl::Status LoadNumbers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  int64_t KnownStep() const;
   void FailCancelled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   void FailRunning(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   absl::Status SetLearningRate(double learning_rate);
@@ -78,7 +88,12 @@ class Model::Impl {
   std::optional<Numbers::Capture> Capture();
   bool StillHolds(const Numbers::Capture& capture);
   absl::Status PutCheckpoint(const Numbers::Capture& capture);
-  int64_t MemoryBytes(const Snapshot& snapshot) const;
+  int64_t WriterBytes(const engine::ModelState& state) const;
+  bool UnloadLive();
+  bool UnloadVersion(int64_t number);
+  bool IsRead() const;
+  absl::StatusOr<std::shared_ptr<const Snapshot>> ReadVersionFile(int64_t number);
+  void KeepVersion(int64_t number, std::shared_ptr<const Snapshot> snapshot);
 
   const std::string id_;
   const std::string uid_;
@@ -87,7 +102,9 @@ class Model::Impl {
   const std::shared_ptr<Journal> journal_;
   FactsBook book_;
   WriteQueue queue_;
-  engine::Mutex checkpoints_mutex_;  // one checkpoint at a time; before turn_
+  engine::Mutex checkpoints_mutex_;    // one checkpoint at a time; before turn_
+  engine::Mutex version_reads_mutex_;  // one version at a time, and none twice
+  mutable std::atomic<int64_t> last_use_{0};
 
   Turn turn_;
   Numbers numbers_ ABSL_GUARDED_BY(turn_);
@@ -96,7 +113,7 @@ class Model::Impl {
   mutable engine::Mutex mutex_;
   mutable Cold cold_ ABSL_GUARDED_BY(mutex_);
   // Of versions that were read; of one that lives in memory alone, of all.
-  std::map<int64_t, std::shared_ptr<const Snapshot>> versions_ ABSL_GUARDED_BY(mutex_);
+  mutable std::map<int64_t, ReadVersion> versions_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

@@ -51,11 +51,25 @@ std::vector<VersionDescription> Model::Impl::ListVersions() const {
 std::shared_ptr<const Snapshot> Model::Impl::version_snapshot(int64_t number) const {
   MutexLock lock(&mutex_);
   const auto found = versions_.find(number);
-  return found == versions_.end() ? nullptr : found->second;
+  if (found == versions_.end()) return nullptr;
+  found->second.last_use = absl::GetCurrentTimeNanos();
+  return found->second.snapshot;
 }
 
 absl::StatusOr<std::shared_ptr<const Snapshot>> Model::Impl::LoadVersion(int64_t number) {
   if (auto snapshot = version_snapshot(number)) return snapshot;
+  MutexLock alone(&version_reads_mutex_);
+  if (auto snapshot = version_snapshot(number)) return snapshot;
+  absl::StatusOr<std::shared_ptr<const Snapshot>> read = ReadVersionFile(number);
+  if (read.ok()) {
+    KeepVersion(number, *read);
+  } else if (!FindVersion(number).ok()) {  // its file went with it meanwhile
+    return VersionNotFound(id_, absl::StrCat(number));
+  }
+  return read;
+}
+
+absl::StatusOr<std::shared_ptr<const Snapshot>> Model::Impl::ReadVersionFile(int64_t number) {
   const absl::StatusOr<StoredVersion> version = FindVersion(number);
   if (!version.ok()) return version.status();
   const absl::StatusOr<StoredSettings> settings = this->settings();
@@ -63,13 +77,21 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> Model::Impl::LoadVersion(int64_t
   auto network = std::make_shared<const engine::Network>(settings->settings->network);
   absl::StatusOr<Checkpoint> read = keeper_->store()->ReadWeights(version->weights, *network);
   if (read.status().code() == absl::StatusCode::kDataLoss) {
+    if (queue_.ended() == absl::StatusCode::kAborted) return ModelNotFound(id_);
     return ModelDamaged(absl::StrCat(id_, "@", number), read.status().message());
   }
   if (!read.ok()) return read.status();
-  auto snapshot =
-      std::make_shared<const Snapshot>(settings->settings, network, std::move(read->state));
-  MutexLock lock(&mutex_);
-  return versions_.emplace(number, std::move(snapshot)).first->second;
+  return std::make_shared<const Snapshot>(settings->settings, network, std::move(read->state));
+}
+
+// Not of one that is deleted meanwhile.
+void Model::Impl::KeepVersion(int64_t number, std::shared_ptr<const Snapshot> snapshot) {
+  {
+    MutexLock lock(&mutex_);
+    if (!FindVersion(number).ok()) return;
+    versions_[number] = {std::move(snapshot), absl::GetCurrentTimeNanos()};
+  }
+  if (keeper_ != nullptr) keeper_->TellLoaded();
 }
 
 absl::StatusOr<VersionDescription> Model::Impl::Publish(std::map<std::string, std::string> labels,
@@ -103,8 +125,7 @@ absl::StatusOr<VersionDescription> Model::Impl::Publish(std::map<std::string, st
     if (!version.weights.name.empty()) keeper_->store()->RemoveWeights(version.weights);
     return status;
   }
-  MutexLock lock(&mutex_);
-  versions_.emplace(version.number, *snapshot);
+  KeepVersion(version.number, *snapshot);
   return DescribeVersion(version);
 }
 

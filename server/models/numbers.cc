@@ -36,7 +36,11 @@ Numbers::Numbers(std::string id, std::string uid, const Limits& limits, Keeper* 
       limits_(limits),
       keeper_(keeper),
       journal_(std::move(journal)),
-      window_(limits.request_id_count, limits.request_id_age) {}
+      window_(NewWindow()) {}
+
+WriteWindow Numbers::NewWindow() const {
+  return WriteWindow(limits_.request_id_count, limits_.request_id_age, ExtraBytes);
+}
 
 void Numbers::Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelState state) {
   network_ = std::make_shared<const engine::Network>(settings->network);
@@ -62,7 +66,7 @@ absl::Status Numbers::Read(const std::string& settings_json, const CheckpointFac
   if (!read.ok()) return read.status();
   const absl::StatusOr<uint64_t> number = NumberOf(*read);
   if (!number.ok()) return number.status();
-  WriteWindow window(limits_.request_id_count, limits_.request_id_age);
+  WriteWindow window = NewWindow();
   if (absl::Status status = DecodeWindow(*network, read->window, &window); !status.ok()) {
     return status;
   }
@@ -81,6 +85,7 @@ absl::Status Numbers::Read(const std::string& settings_json, const CheckpointFac
   tail_.clear();
   last_sequence_ = last;
   window_ = std::move(window);
+  journal_->SetWindowBytes(window_.bytes());
   number_ = recovered.number;
   settings_ = std::move(recovered.settings);
   network_ = std::move(recovered.network);
@@ -93,7 +98,8 @@ void Numbers::Unload() {
   settings_ = nullptr;
   network_ = nullptr;
   state_ = {};
-  window_ = WriteWindow(limits_.request_id_count, limits_.request_id_age);
+  window_ = NewWindow();
+  journal_->SetWindowBytes(0);
 }
 
 void Numbers::Recover(std::vector<TailRecord> tail) {
@@ -150,6 +156,7 @@ void Numbers::Commit(engine::ModelState state, Record record, Journal::Done done
   record.header.last_step = state.step;
   if (!record.request_id.empty() && record.outcome.has_value()) {
     window_.Store(record.request_id, record.digest, *record.outcome, record.header.time);
+    journal_->SetWindowBytes(window_.bytes());
   }
   Journal::Change change;
   change.step = state.step;

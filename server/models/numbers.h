@@ -84,6 +84,7 @@ class Numbers : public Writer {
  private:
   absl::Status Read(const std::string& settings_json, const CheckpointFacts& checkpoint);
   void Append(Record record, Journal::Change change);
+  WriteWindow NewWindow() const;
 
   const std::string id_;
   const std::string uid_;

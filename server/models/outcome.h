@@ -2,6 +2,7 @@
 #ifndef CHAINRULE_SERVER_MODELS_OUTCOME_H_
 #define CHAINRULE_SERVER_MODELS_OUTCOME_H_
 
+#include <cstdint>
 #include <variant>
 
 #include "absl/status/status.h"
@@ -14,6 +15,8 @@ namespace chainrule::server {
 // A reply, how far an interrupted training has come, or that it diverged, which is final.
 using WriteOutcome = std::variant<TrainReply, SetWeightsReply, engine::TrainProgress, absl::Status>;
 using WriteWindow = RequestWindow<WriteOutcome>;
+// What it takes of memory beside itself, about.
+int64_t ExtraBytes(const WriteOutcome& outcome);
 
 }  // namespace chainrule::server
 

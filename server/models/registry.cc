@@ -19,6 +19,7 @@ using engine::MutexLock;
 class Registry::Impl {
  public:
   Impl(const Limits& limits, WriterScheduler* scheduler, const Keeping& keeping);
+  ~Impl();
 
   absl::Status Open();
   absl::Status Close();
@@ -39,6 +40,7 @@ class Registry::Impl {
   ModelMap& models() { return models_; }
   LifecycleWindow& window() { return window_; }
   Checkpointer* checkpointer() { return checkpointer_.has_value() ? &*checkpointer_ : nullptr; }
+  Unloader& unloader() { return unloader_; }
   Recoverer* recoverer() { return recoverer_.has_value() ? &*recoverer_ : nullptr; }
 
  private:
@@ -52,11 +54,16 @@ class Registry::Impl {
   std::optional<Keeper> keeper_;  // none: models live in memory
   std::optional<Recoverer> recoverer_;
   std::optional<Checkpointer> checkpointer_;
+  Unloader unloader_;
   engine::Mutex changes_mutex_;  // models come and go one at a time
 };
 
 Registry::Impl::Impl(const Limits& limits, WriterScheduler* scheduler, const Keeping& keeping)
-    : limits_(limits), scheduler_(scheduler), window_(limits), models_(limits.max_models) {
+    : limits_(limits),
+      scheduler_(scheduler),
+      window_(limits),
+      models_(limits.max_models),
+      unloader_(&models_, keeping.memory) {
   if (keeping.store == nullptr) return;
   keeper_.emplace(keeping.store, keeping.executor, keeping.keeper);
   keeper_->SetConditionListener(
@@ -64,8 +71,14 @@ Registry::Impl::Impl(const Limits& limits, WriterScheduler* scheduler, const Kee
         const bool ready = condition == ModelCondition::kReady;
         models_.Tell(id, uid, ready ? ModelHealth::kServing : ModelHealth::kNotServing);
       });
+  keeper_->SetLoadListener([this] { unloader_.Wake(); });
   recoverer_.emplace(&*keeper_, &models_, keeping.retry_interval);
   checkpointer_.emplace(&*keeper_, &models_, keeping.checkpoints);
+}
+
+// What it reads back it tells the unloader, which goes first.
+Registry::Impl::~Impl() {
+  if (recoverer_.has_value()) recoverer_->Stop();
 }
 
 absl::Status Registry::Impl::Open() {
@@ -80,12 +93,14 @@ absl::Status Registry::Impl::Open() {
   }
   if (absl::Status status = recoverer_->Start(); !status.ok()) return status;
   checkpointer_->Start();
+  unloader_.Start();
   return absl::OkStatus();
 }
 
 absl::Status Registry::Impl::Close() {
   recoverer_->Stop();
   checkpointer_->Stop();
+  unloader_.Stop();
   absl::Status result = checkpointer_->EmptyLog();
   keeper_->CloseLog();
   if (result.ok()) result = keeper_->store()->Close();
@@ -125,6 +140,7 @@ absl::StatusOr<LifecycleOutcome> Registry::Impl::Add(const std::string& id,
     return status;
   }
   models_.Add(model, ModelHealth::kServing);
+  unloader_.Wake();
   return outcome;
 }
 
@@ -338,6 +354,10 @@ void Registry::Stop() { impl_->models().Stop(); }
 absl::Status Registry::WriteCheckpoints() {
   return impl_->checkpointer() == nullptr ? absl::OkStatus() : impl_->checkpointer()->WriteAll();
 }
+
+void Registry::KeepMemoryBudget() { impl_->unloader().KeepBudget(); }
+
+Unloader::Usage Registry::memory() const { return impl_->unloader().usage(); }
 
 void Registry::WaitForRecovery() {
   if (impl_->recoverer() != nullptr) impl_->recoverer()->WaitUntilIdle();

@@ -23,6 +23,7 @@
 #include "server/models/limits.h"
 #include "server/models/model.h"
 #include "server/models/settings.h"
+#include "server/models/unloader.h"
 #include "server/store/store.h"
 
 namespace chainrule::server {
@@ -39,6 +40,7 @@ class Registry {
     // After the log failed: how often to try whether the disk is back.
     absl::Duration retry_interval = absl::Seconds(1);
     Checkpointer::Options checkpoints;
+    Unloader::Options memory;
   };
   // Models that are kept. Call Open before anything else.
   Registry(const Limits& limits, WriterScheduler* scheduler, const Keeping& keeping);
@@ -113,6 +115,7 @@ class Registry {
                                   const Request& request);
 
   int64_t size() const;
+  Unloader::Usage memory() const;
 
   // Calls `listener(id, health)` on each creation and deletion and when a model's health
   // changes, one at a time and in their order (the health service). It may look models up,
@@ -126,6 +129,8 @@ class Registry {
   void WaitForRecovery();
   // Writes the checkpoints of all models that changed, now.
   absl::Status WriteCheckpoints();
+  // Lets numbers leave memory until it is within its budget, now.
+  void KeepMemoryBudget();
 
  private:
   class Impl;

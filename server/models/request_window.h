@@ -29,8 +29,10 @@ using ContentDigest = std::array<uint64_t, 2>;
 template <typename Outcome>
 class RequestWindow {
  public:
-  RequestWindow(int64_t max_count, absl::Duration max_age)
-      : max_count_(max_count), max_age_(max_age) {}
+  // `extra_bytes` tells what an outcome takes beside itself; null: nothing.
+  RequestWindow(int64_t max_count, absl::Duration max_age,
+                int64_t (*extra_bytes)(const Outcome&) = nullptr)
+      : max_count_(max_count), max_age_(max_age), extra_bytes_(extra_bytes) {}
 
   // The stored outcome, or null if the id was not seen; valid until the next call.
   // ALREADY_EXISTS, REQUEST_ID_REUSED: it was, with other content.
@@ -46,6 +48,8 @@ class RequestWindow {
     listener_ = std::move(listener);
   }
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
+  // What it takes of memory, about.
+  int64_t bytes() const { return bytes_; }
 
   // Calls `visit(id, digest, time, outcome)` with each, oldest first.
   template <typename Visit>
@@ -67,11 +71,20 @@ class RequestWindow {
     Outcome outcome;
     std::list<std::string>::iterator place;
   };
+  // Two nodes and their strings, as malloc gives them out.
+  static constexpr int64_t kNodeBytes = 240;
+
   void Forget(absl::Time now);
   void ForgetOldest();
+  int64_t BytesOf(const Entry& entry) const {
+    const int64_t extra = extra_bytes_ == nullptr ? 0 : extra_bytes_(entry.outcome);
+    return static_cast<int64_t>(sizeof(Entry)) + kNodeBytes + extra;
+  }
 
   int64_t max_count_;
   absl::Duration max_age_;
+  int64_t (*extra_bytes_)(const Outcome&);
+  int64_t bytes_ = 0;
   absl::Time forgotten_until_ = absl::InfinitePast();  // when the last one forgotten was stored
   std::unordered_map<std::string, Entry> entries_;
   std::list<std::string> order_;  // as last stored
@@ -98,11 +111,13 @@ void RequestWindow<Outcome>::Store(absl::string_view request_id, const ContentDi
   const std::string id(request_id);
   const auto found = entries_.find(id);
   if (found != entries_.end()) {
+    bytes_ -= BytesOf(found->second);
     order_.erase(found->second.place);
     entries_.erase(found);
   }
   const auto place = order_.insert(order_.end(), id);
-  entries_.emplace(id, Entry{digest, now, std::move(outcome), place});
+  const auto entry = entries_.emplace(id, Entry{digest, now, std::move(outcome), place}).first;
+  bytes_ += BytesOf(entry->second);
   Forget(now);
 }
 
@@ -119,6 +134,7 @@ void RequestWindow<Outcome>::ForgetOldest() {
   const auto oldest = entries_.find(order_.front());
   forgotten_until_ = std::max(forgotten_until_, oldest->second.time);
   if (listener_) listener_(order_.front());
+  bytes_ -= BytesOf(oldest->second);
   entries_.erase(oldest);
   order_.pop_front();
 }

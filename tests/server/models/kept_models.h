@@ -72,6 +72,8 @@ class KeptModels {
   MemoryStore& store() { return store_; }
   void set_limits(const Limits& limits) { limits_ = limits; }
   void set_checkpoints(Checkpointer::Options options) { checkpoints_ = options; }
+  // Takes effect at the next Crash or Restart.
+  void set_memory(Unloader::Options options) { memory_ = options; }
   void set_numerics(std::string numerics) { options_.numerics = std::move(numerics); }
 
  private:
@@ -82,6 +84,7 @@ class KeptModels {
     keeping.keeper = options_;
     keeping.retry_interval = absl::Milliseconds(1);
     keeping.checkpoints = checkpoints_;
+    keeping.memory = memory_;
     registry_.emplace(limits_, &*scheduler_, keeping);
     const absl::Status opened = registry_->Open();
     ASSERT_TRUE(opened.ok()) << opened;
@@ -90,6 +93,7 @@ class KeptModels {
   Limits limits_;
   Keeper::Options options_;
   Checkpointer::Options checkpoints_;
+  Unloader::Options memory_;
   engine::Executor executor_{1};
   MemoryStore store_;
   std::optional<ManualScheduler> scheduler_{std::in_place};

@@ -1,0 +1,24 @@
+#include "server/app/machine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "absl/strings/numbers.h"
+
+namespace chainrule::server {
+
+int64_t MachineMemoryBytes(const std::string& control_groups) {
+  int64_t bytes = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE);
+  // Of the second and of the first kind of control groups; "max" is no number.
+  for (const char* file : {"/memory.max", "/memory/memory.limit_in_bytes"}) {
+    std::string text;
+    int64_t limit = 0;
+    std::ifstream(control_groups + file) >> text;
+    if (absl::SimpleAtoi(text, &limit) && limit > 0) bytes = std::min(bytes, limit);
+  }
+  return bytes;
+}
+
+}  // namespace chainrule::server

@@ -1,0 +1,121 @@
+// What a model takes of memory, and how its numbers leave it.
+#include <algorithm>
+#include <utility>
+
+#include "engine/kernels/update.h"
+#include "server/models/model_impl.h"
+
+namespace chainrule::server {
+namespace {
+
+using engine::MutexLock;
+
+// What a model takes beside its blocks: its own objects, the queue, the window and the
+// spec, twice. Measured; memory_test holds it to the truth.
+constexpr int64_t kModelBytes = 4'800;
+constexpr int64_t kLayerBytes = 100;
+
+int64_t Bytes(const engine::AlignedBuffer& buffer) {
+  return static_cast<int64_t>(buffer.size() * sizeof(float));
+}
+
+// Counts what several snapshots share once, for the first.
+class MemoryCount {
+ public:
+  int64_t Of(const Snapshot& snapshot) {
+    const engine::ModelState& state = snapshot.state();
+    int64_t bytes = IsNew(&snapshot) ? snapshot.memory_bytes() : 0;
+    if (IsNew(state.parameters.get())) bytes += Bytes(*state.parameters);
+    if (IsNew(state.optimizer.get())) bytes += Bytes(*state.optimizer);
+    return bytes;
+  }
+
+ private:
+  bool IsNew(const void* object) {
+    if (std::ranges::find(seen_, object) != seen_.end()) return false;
+    seen_.push_back(object);
+    return true;
+  }
+  std::vector<const void*> seen_;
+};
+
+}  // namespace
+
+int64_t ObjectBytes(const engine::NetworkSpec& network) {
+  return kModelBytes + kLayerBytes * static_cast<int64_t>(network.layers.size());
+}
+
+int64_t IdleMemoryBytes(const engine::Network& network) {
+  const engine::OptimizerSpec& optimizer = network.spec().optimizer;
+  const int arrays = engine::StateArrays(optimizer.kind, static_cast<float>(optimizer.momentum));
+  const int64_t blocks = network.block_size() * (1 + arrays);
+  return ObjectBytes(network.spec()) + blocks * static_cast<int64_t>(sizeof(float));
+}
+
+std::vector<Model::Resident> Model::Impl::Residents() const {
+  std::vector<Resident> residents;
+  MemoryCount count;
+  journal_->Visit([&](const std::shared_ptr<const Snapshot>& live) {
+    if (live == nullptr) return;
+    residents.push_back({0, count.Of(*live) + WriterBytes(live->state()), last_use_.load()});
+  });
+  MutexLock lock(&mutex_);
+  for (const auto& [number, version] : versions_) {
+    residents.push_back({number, count.Of(*version.snapshot), version.last_use});
+  }
+  return residents;
+}
+
+// What the writer has beside what readers see: while it trains the current state, the next
+// one and a gradient.
+int64_t Model::Impl::WriterBytes(const engine::ModelState& state) const {
+  int64_t bytes = journal_->window_bytes();
+  if (!journal_->training()) return bytes;
+  const int64_t parameters = Bytes(*state.parameters);
+  return bytes + 2 * (parameters + Bytes(*state.optimizer)) + parameters;
+}
+
+bool Model::Impl::Unload(int64_t version) {
+  // A disk that fails may not give back what leaves now.
+  if (keeper_ == nullptr || !keeper_->status().ok()) return false;
+  return version > 0 ? UnloadVersion(version) : UnloadLive();
+}
+
+bool Model::Impl::UnloadLive() {
+  if (!queue_.idle() || IsRead() || !WriteCheckpoint().ok()) return false;
+  VisitTurn turn(&turn_);
+  if (!numbers_.loaded() || numbers_.first_uncovered().has_value() || running_ != nullptr ||
+      !queue_.idle() || !journal_->idle() || journal_->failed() || IsRead()) {
+    return false;
+  }
+  numbers_.Unload();
+  journal_->Hide();
+  return true;
+}
+
+// Whether somebody has the live snapshot but the journal, and versions that are the same.
+bool Model::Impl::IsRead() const {
+  int64_t known = 1;
+  bool read = false;
+  MutexLock lock(&mutex_);
+  journal_->Visit([&](const std::shared_ptr<const Snapshot>& live) {
+    for (const auto& [number, version] : versions_) known += version.snapshot == live ? 1 : 0;
+    read = live.use_count() > known;
+  });
+  return read;
+}
+
+bool Model::Impl::UnloadVersion(int64_t number) {
+  const std::shared_ptr<const Snapshot> live = journal_->snapshot();
+  ReadVersion last;  // freed after the lock
+  MutexLock lock(&mutex_);
+  const auto found = versions_.find(number);
+  if (found == versions_.end()) return false;
+  const std::shared_ptr<const Snapshot>& snapshot = found->second.snapshot;
+  if (snapshot.use_count() > (snapshot == live ? 3 : 1)) return false;
+  last = std::move(found->second);
+  versions_.erase(found);
+  return true;
+}
+
+}  // namespace chainrule::server
