@@ -120,7 +120,8 @@ void AddFlags(Options* options, FlagTable* table) {
   table->Text("token_file", &options->token_file,
               "calls must bring its first line as 'authorization: Bearer LINE'");
   table->Group("What survives");
-  table->Text("data_dir", &options->data_dir, "the folder that holds everything");
+  table->Text("data_dir", &options->data_dir,
+              "the folder that holds everything; an empty one, or none, at first");
   table->Choice("durability", &options->durability, "sync",
                 {{"sync", Durability::kSync}, {"relaxed", Durability::kRelaxed}},
                 "sync: an answer survives power loss; relaxed: it may take the last moments");

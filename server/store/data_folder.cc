@@ -41,13 +41,21 @@ absl::StatusOr<bool> HasFormat(const std::string& path, FileSystem* files) {
   return true;
 }
 
-// A folder without FORMAT is made into one only if nothing of ours is in it.
+// What may be in a folder that is to become one: the beginnings of an opening that was cut
+// short, and what a file system of its own begins with.
+bool IsOfNoMatter(absl::string_view name) {
+  return name == "LOCK" || name == "FORMAT.part" || name == "lost+found";
+}
+
 absl::Status CheckUnused(const std::string& path, FileSystem* files) {
-  for (const char* name : {"/facts.sqlite", "/facts.sqlite-wal"}) {
-    if (!absl::IsNotFound(files->Size(path + name).status())) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(path, " holds data but no file FORMAT that says which"));
-    }
+  const absl::StatusOr<std::vector<std::string>> names = files->ListAll(path);
+  if (absl::IsNotFound(names.status())) return absl::OkStatus();
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    if (IsOfNoMatter(name)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " is no data folder, and not empty: it has '", name,
+                     "' but no file FORMAT; name an empty folder, or one that is not there"));
   }
   return absl::OkStatus();
 }

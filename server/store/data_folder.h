@@ -20,8 +20,8 @@ namespace chainrule::server {
 class DataFolder {
  public:
   // Makes what is missing and takes the lock. FAILED_PRECONDITION, with one line that says
-  // so: a server runs on it; it was made by a newer server, or is some other folder, and
-  // then nothing is touched. UNAVAILABLE: what the disk said.
+  // so: a server runs on it; it was made by a newer server, or has no FORMAT and is not
+  // empty, and then nothing is touched. UNAVAILABLE: what the disk said.
   static absl::StatusOr<DataFolder> Open(const std::string& path, FileSystem* files);
   // Changes nothing. FAILED_PRECONDITION as above, also where there is no data folder.
   static absl::StatusOr<DataFolder> OpenForCheck(const std::string& path, FileSystem* files);

@@ -45,6 +45,8 @@ class FileSystem {
   virtual absl::Status Remove(const std::string& path) = 0;
   // Names (not paths) of the files in a folder, sorted.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& folder) = 0;
+  // The same of all that is in it, whatever it is.
+  virtual absl::StatusOr<std::vector<std::string>> ListAll(const std::string& folder) = 0;
   // Makes a folder and its parents; OK if it is there.
   virtual absl::Status MakeFolder(const std::string& folder) = 0;
   // Creations, renames and removals in the folder are on the disk when this returns OK.

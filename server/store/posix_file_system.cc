@@ -23,6 +23,19 @@ absl::Status Error(absl::string_view what, const std::string& path, int error) {
   return absl::UnavailableError(message);
 }
 
+absl::StatusOr<std::vector<std::string>> Names(const std::string& folder, bool files_only) {
+  std::error_code error;
+  std::filesystem::directory_iterator entries(folder, error);
+  std::vector<std::string> names;
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    if (files_only && !entries->is_regular_file(error)) continue;
+    names.push_back(entries->path().filename().string());
+  }
+  if (error) return Error("list", folder, error.value());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 // A file descriptor, closed with its owner.
 class Descriptor {
  public:
@@ -116,15 +129,11 @@ class Posix : public FileSystem {
   }
 
   absl::StatusOr<std::vector<std::string>> List(const std::string& folder) override {
-    std::error_code error;
-    std::filesystem::directory_iterator entries(folder, error);
-    std::vector<std::string> names;
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-      if (entries->is_regular_file(error)) names.push_back(entries->path().filename().string());
-    }
-    if (error) return Error("list", folder, error.value());
-    std::sort(names.begin(), names.end());
-    return names;
+    return Names(folder, /*files_only=*/true);
+  }
+
+  absl::StatusOr<std::vector<std::string>> ListAll(const std::string& folder) override {
+    return Names(folder, /*files_only=*/false);
   }
 
   absl::Status MakeFolder(const std::string& folder) override {

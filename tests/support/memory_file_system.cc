@@ -138,6 +138,17 @@ absl::StatusOr<std::vector<std::string>> MemoryFileSystem::List(const std::strin
   return names;
 }
 
+absl::StatusOr<std::vector<std::string>> MemoryFileSystem::ListAll(const std::string& folder) {
+  absl::StatusOr<std::vector<std::string>> names = List(folder);
+  if (!names.ok()) return names;
+  MutexLock lock(&mutex_);
+  for (const std::string& path : folders_) {
+    if (FolderOf(path) == folder) names->push_back(path.substr(folder.size() + 1));
+  }
+  std::sort(names->begin(), names->end());
+  return names;
+}
+
 absl::Status MemoryFileSystem::MakeFolder(const std::string& folder) {
   MutexLock lock(&mutex_);
   folders_.insert(folder);

@@ -41,6 +41,7 @@ class MemoryFileSystem : public FileSystem {
   absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status Remove(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> List(const std::string& folder) override;
+  absl::StatusOr<std::vector<std::string>> ListAll(const std::string& folder) override;
   absl::Status MakeFolder(const std::string& folder) override;
   absl::Status SyncFolder(const std::string& folder) override;
 

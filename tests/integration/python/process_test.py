@@ -131,6 +131,16 @@ class FlagsTest(unittest.TestCase):
             self.assert_refused(run("--listen=127.0.0.1:0", "--http_listen=none",
                                     f"--data_dir={folder}"), folder, "in use")
 
+    def test_a_folder_of_something_else_is_refused_and_left_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            letter = pathlib.Path(folder) / "spool" / "letter"
+            letter.parent.mkdir()
+            letter.write_text("mine")
+            self.assert_refused(run("--listen=127.0.0.1:0", "--http_listen=none",
+                                    f"--data_dir={folder}"), folder, "not empty", "spool")
+            self.assertEqual(letter.read_text(), "mine")
+            self.assertEqual([path.name for path in pathlib.Path(folder).iterdir()], ["spool"])
+
     def test_a_port_in_use_is_one_line_and_exit_2(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))

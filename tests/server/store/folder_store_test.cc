@@ -76,11 +76,26 @@ TEST(FolderStoreTest, RefusesANewerServersFolderAndTouchesNothing) {
   EXPECT_THAT(Names(kind.path()), ElementsAre(kind.path() + "/FORMAT"));
 }
 
-TEST(FolderStoreTest, RefusesDataThatDoesNotSayWhatItIs) {
+TEST(FolderStoreTest, RefusesAFolderOfSomethingElseAndTouchesNothing) {
+  for (const char* name : {"facts.sqlite", "notes.txt", "spool/letter", ".hidden/", "weights/"}) {
+    FolderKind kind;
+    const std::filesystem::path path = kind.path() + "/" + name;
+    std::filesystem::create_directories(path.parent_path());
+    if (path.has_filename()) WriteText(path, "mine");
+    const std::vector<std::string> before = Names(kind.path());
+    const absl::Status status = kind.TryOpen().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("not empty")) << name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(kind.path())) << name;
+    EXPECT_EQ(Names(kind.path()), before);
+    EXPECT_EQ(path.has_filename() ? ReadText(path) : "mine", "mine");
+  }
+}
+
+TEST(FolderStoreTest, MakesADataFolderOfAnEmptyFileSystem) {
   FolderKind kind;
-  WriteText(kind.path() + "/facts.sqlite", "something");
-  EXPECT_EQ(kind.TryOpen().status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(ReadText(kind.path() + "/facts.sqlite"), "something");
+  std::filesystem::create_directories(kind.path() + "/lost+found");
+  EXPECT_TRUE(kind.TryOpen().ok());
 }
 
 TEST(FolderStoreTest, RefusesASecondServer) {
