@@ -191,6 +191,14 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
       health.Set(service, works ? Health::kServing : Health::kNotServing);
     }
   });
+  registry.SetInexactListener([this](const InexactReplay& replay) {
+    log.Write(LogLevel::kWarning,
+              "model was recovered inexactly: its last steps were computed by another processor",
+              {{"model", absl::StrCat("models/", replay.model_id)},
+               {"step", absl::StrCat(replay.step)},
+               {"computed_with", replay.computed_with},
+               {"replayed_with", replay.replayed_with}});
+  });
   AddGauges();
 }
 

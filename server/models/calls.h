@@ -76,6 +76,7 @@ struct SetWeightsInput {
 
 struct SetWeightsCall {
   WriteOptions write;
+  bool whole = false;  // it brings every layer
   bool reset_optimizer = false;
   std::function<absl::StatusOr<SetWeightsInput>()> read;  // as TrainCall::read
   std::function<void(absl::StatusOr<SetWeightsReply>)> done;

@@ -50,6 +50,20 @@ void Keeper::TellLoaded() {
   if (listener) listener();
 }
 
+void Keeper::SetInexactListener(InexactListener listener) {
+  MutexLock lock(&mutex_);
+  inexact_listener_ = std::move(listener);
+}
+
+void Keeper::TellInexact(const InexactReplay& replay) {
+  InexactListener listener;
+  {
+    MutexLock lock(&mutex_);
+    listener = inexact_listener_;
+  }
+  if (listener) listener(replay);
+}
+
 absl::Status Keeper::OpenLog(const LogVisitor& visit) {
   CloseLog();
   absl::StatusOr<std::unique_ptr<Log>> opened = store_->OpenLog(visit);

@@ -20,6 +20,15 @@
 
 namespace chainrule::server {
 
+// A model whose last steps were computed by another processor than replayed them: its
+// numbers are as good, but not the same bits.
+struct InexactReplay {
+  std::string model_id;
+  int64_t step = 0;           // after the replay
+  std::string computed_with;  // numerics
+  std::string replayed_with;
+};
+
 class Keeper {
  public:
   struct Options {
@@ -51,6 +60,11 @@ class Keeper {
   // Called when numbers have come to memory. It must not wait.
   void SetLoadListener(std::function<void()> listener);
   void TellLoaded();
+  // Called when records were replayed that were computed with other numerics. It must not
+  // wait.
+  using InexactListener = std::function<void(const InexactReplay&)>;
+  void SetInexactListener(InexactListener listener);
+  void TellInexact(const InexactReplay& replay);
 
   // Called on the thread that finds the log closed, each time it is found so anew. It must
   // not wait for the log.
@@ -87,6 +101,7 @@ class Keeper {
   std::function<void()> listener_ ABSL_GUARDED_BY(mutex_);
   ConditionListener condition_listener_ ABSL_GUARDED_BY(mutex_);
   std::function<void()> load_listener_ ABSL_GUARDED_BY(mutex_);
+  InexactListener inexact_listener_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

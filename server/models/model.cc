@@ -48,6 +48,8 @@ absl::StatusOr<std::shared_ptr<const ModelSettings>> Model::settings() const {
   return std::move(settings->settings);
 }
 
+absl::Status Model::damage() const { return impl_->damage(); }
+
 ModelDescription Model::Describe() const { return impl_->Describe(impl_->book().facts()); }
 
 absl::StatusOr<std::shared_ptr<const Snapshot>> Model::Load() { return impl_->Load(); }
@@ -115,6 +117,7 @@ bool Model::RunSlice(const engine::Executor& executor, absl::Time until) {
 void Model::Recover(std::vector<TailRecord> tail) { impl_->Recover(std::move(tail)); }
 absl::Status Model::Replay() { return impl_->Replay(); }
 bool Model::has_tail() const { return impl_->has_tail(); }
+bool Model::needs_replay() const { return impl_->needs_replay(); }
 std::optional<uint64_t> Model::first_uncovered() const { return impl_->first_uncovered(); }
 absl::Status Model::WriteCheckpoint() { return impl_->WriteCheckpoint(); }
 std::vector<Model::Resident> Model::Residents() const { return impl_->Residents(); }

@@ -66,6 +66,8 @@ class Model : public std::enable_shared_from_this<Model> {
   absl::StatusOr<std::shared_ptr<const ModelSettings>> settings() const;
   // As GetModel shows it, with what is known without its numbers if they are not in memory.
   ModelDescription Describe() const;
+  // DATA_LOSS, MODEL_DAMAGED: it is known that the numbers cannot be had.
+  absl::Status damage() const;
   // Of predictions, by whoever runs them.
   InferenceStatistics& statistics() { return statistics_; }
 
@@ -123,7 +125,9 @@ class Model : public std::enable_shared_from_this<Model> {
   void Recover(std::vector<TailRecord> tail);
   // Records wait to be replayed.
   bool has_tail() const;
-  // Replays them. As Load.
+  // They do, or were replayed to other bits than their own and are in no checkpoint yet.
+  bool needs_replay() const;
+  // Does what is missing of both. As Load.
   absl::Status Replay();
   // The first record that is in no checkpoint.
   std::optional<uint64_t> first_uncovered() const;

@@ -16,7 +16,12 @@ absl::Status Model::Impl::WriteCheckpoint() {
   // What the checkpoint holds must be in the log before it is in the checkpoint.
   if (absl::Status status = keeper_->Flush(); !status.ok()) return status;
   if (!StillHolds(*capture)) return StorageFailed("what was written last is being read back");
-  return PutCheckpoint(*capture);
+  if (absl::Status status = PutCheckpoint(*capture); !status.ok()) return status;
+  VisitTurn turn(&turn_);
+  numbers_.Covered(*capture);
+  MutexLock lock(&mutex_);
+  inexact_ = numbers_.inexact();
+  return absl::OkStatus();
 }
 
 // Nothing, where all is in a checkpoint, or will never be.
@@ -55,10 +60,7 @@ absl::Status Model::Impl::PutCheckpoint(const Numbers::Capture& capture) {
     return absl::OkStatus();
   });
   store->RemoveWeights(status.ok() ? old : *file);
-  if (!status.ok()) return status;
-  VisitTurn turn(&turn_);
-  numbers_.Covered(capture);
-  return absl::OkStatus();
+  return status;
 }
 
 }  // namespace chainrule::server

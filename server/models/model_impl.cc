@@ -15,6 +15,7 @@ Model::Impl::Impl(StoredModel stored, const Limits& limits, Keeper* keeper,
                   WriterScheduler* scheduler)
     : id_(stored.facts.id),
       uid_(stored.facts.uid),
+      limits_(limits),
       keeper_(keeper),
       scheduler_(scheduler),
       journal_(std::make_shared<Journal>(keeper)),
@@ -49,8 +50,9 @@ absl::Status Model::Impl::LoadNumbers() {
   if (!status.ok() && !damaged) return status;
   {
     MutexLock lock(&mutex_);
-    cold_ = Cold();
+    if (status.ok()) cold_ = Cold();
     cold_.damage = status;
+    inexact_ = numbers_.inexact();
   }
   keeper_->TellCondition(id_, uid_, damaged ? ModelCondition::kFailed : ModelCondition::kReady);
   if (status.ok()) keeper_->TellLoaded();
@@ -70,6 +72,11 @@ absl::StatusOr<StoredSettings> Model::Impl::settings() const {
   return *cold_.settings;
 }
 
+absl::Status Model::Impl::damage() const {
+  MutexLock lock(&mutex_);
+  return cold_.damage;
+}
+
 void Model::Impl::Enqueue(std::unique_ptr<Write> write, std::shared_ptr<Model> self) {
   const absl::StatusOr<bool> schedule = queue_.Push(&write);
   if (!schedule.ok()) return write->Fail(schedule.status());
@@ -77,14 +84,20 @@ void Model::Impl::Enqueue(std::unique_ptr<Write> write, std::shared_ptr<Model> s
 }
 
 bool Model::Impl::RunSlice(const engine::Executor& executor, absl::Time until) {
-  SliceTurn turn(&turn_);
-  last_use_.store(absl::GetCurrentTimeNanos(), std::memory_order_relaxed);
-  FailCancelled();
-  if (absl::Status status = Prepare(); !status.ok()) {
+  absl::Status status;
+  {
+    SliceTurn turn(&turn_);
+    last_use_.store(absl::GetCurrentTimeNanos(), std::memory_order_relaxed);
+    FailCancelled();
+    status = Prepare();
+    if (status.ok()) return Advance(executor, until);
     FailRunning(status);
-    for (const std::unique_ptr<Write>& write : queue_.TakeAll()) write->Fail(status);
-    return queue_.NeedsTurn(false);
   }
+  FailWaiting(status, executor);
+  return queue_.NeedsTurn(false);
+}
+
+bool Model::Impl::Advance(const engine::Executor& executor, absl::Time until) {
   do {
     if (running_ == nullptr) running_ = queue_.TakeNext();
     if (running_ == nullptr) break;
@@ -126,9 +139,21 @@ void Model::Impl::FailRunning(const absl::Status& status) {
   std::exchange(running_, nullptr)->Fail(status);
 }
 
+// What was replayed to other bits must not be so again: the next processor's may differ
+// from both.
 absl::Status Model::Impl::Replay() {
-  VisitTurn turn(&turn_);
-  return numbers_.loaded() ? absl::OkStatus() : LoadNumbers();
+  {
+    VisitTurn turn(&turn_);
+    const absl::Status status = numbers_.loaded() ? absl::OkStatus() : LoadNumbers();
+    if (!status.ok()) return status;
+    if (!numbers_.inexact()) return absl::OkStatus();
+  }
+  return WriteCheckpoint();
+}
+
+bool Model::Impl::needs_replay() const {
+  MutexLock lock(&mutex_);
+  return (cold_.tail_step.has_value() && cold_.damage.ok()) || inexact_;
 }
 
 // A checkpoint that is being written is finished before its place is read again.
@@ -147,7 +172,7 @@ void Model::Impl::Recover(std::vector<TailRecord> tail) {
 
 bool Model::Impl::has_tail() const {
   MutexLock lock(&mutex_);
-  return cold_.tail_step.has_value();
+  return cold_.tail_step.has_value() && cold_.damage.ok();
 }
 
 std::optional<uint64_t> Model::Impl::first_uncovered() {

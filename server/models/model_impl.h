@@ -38,6 +38,7 @@ class Model::Impl {
   std::shared_ptr<const Snapshot> snapshot() const;
   absl::StatusOr<std::shared_ptr<const Snapshot>> Load();
   absl::StatusOr<StoredSettings> settings() const;
+  absl::Status damage() const;
   ModelDescription Describe(const ModelFacts& facts) const;
 
   void Enqueue(std::unique_ptr<Write> write, std::shared_ptr<Model> self);
@@ -60,6 +61,7 @@ class Model::Impl {
   absl::Status Replay();
   void Recover(std::vector<TailRecord> tail);
   bool has_tail() const;
+  bool needs_replay() const;
   std::optional<uint64_t> first_uncovered();
   absl::Status WriteCheckpoint();
   std::vector<Resident> Residents() const;
@@ -69,7 +71,7 @@ class Model::Impl {
   // What is known of numbers that are not in memory.
   struct Cold {
     std::optional<int64_t> tail_step;  // where the records behind the checkpoint lead
-    absl::Status damage;
+    absl::Status damage;               // why they cannot be had
     std::optional<StoredSettings> settings;
   };
   // A version that was read.
@@ -78,10 +80,16 @@ class Model::Impl {
     int64_t last_use = 0;
   };
   absl::Status Prepare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  bool Advance(const engine::Executor& executor, absl::Time until)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   absl::Status LoadNumbers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   int64_t KnownStep() const;
   void FailCancelled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   void FailRunning(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void FailWaiting(const absl::Status& why, const engine::Executor& executor);
+  bool Repair(Write* write, const engine::Executor& executor);
+  absl::Status PutReplacement(std::shared_ptr<const ModelSettings> settings,
+                              engine::ModelState state, WriteWindow* window);
   absl::Status SetLearningRate(double learning_rate);
   absl::StatusOr<StoredVersion> FindVersion(int64_t number) const;
   VersionDescription DescribeVersion(const StoredVersion& version) const;
@@ -97,6 +105,7 @@ class Model::Impl {
 
   const std::string id_;
   const std::string uid_;
+  const Limits limits_;
   Keeper* const keeper_;
   WriterScheduler* const scheduler_;
   const std::shared_ptr<Journal> journal_;
@@ -112,6 +121,7 @@ class Model::Impl {
 
   mutable engine::Mutex mutex_;
   mutable Cold cold_ ABSL_GUARDED_BY(mutex_);
+  bool inexact_ ABSL_GUARDED_BY(mutex_) = false;  // as the numbers', for who has no turn
   // Of versions that were read; of one that lives in memory alone, of all.
   mutable std::map<int64_t, ReadVersion> versions_ ABSL_GUARDED_BY(mutex_);
 };

@@ -8,7 +8,6 @@
 #include "server/models/errors.h"
 #include "server/models/outcome_codec.h"
 #include "server/models/record.h"
-#include "server/models/replay.h"
 #include "server/models/settings_json.h"
 
 namespace chainrule::server {
@@ -53,7 +52,8 @@ absl::Status Numbers::Load(const std::string& settings_json, const CheckpointFac
   if (!damage_.ok()) return damage_;
   absl::Status status = Read(settings_json, checkpoint);
   if (status.code() == absl::StatusCode::kDataLoss) {
-    status = damage_ = ModelDamaged(id_, status.message());
+    status = damage_ = ModelDamaged(
+        id_, absl::StrCat(status.message(), "; restore a version, import weights, or delete it"));
   }
   return status;
 }
@@ -83,6 +83,7 @@ absl::Status Numbers::Read(const std::string& settings_json, const CheckpointFac
     last = next.sequence;
   }
   tail_.clear();
+  if (!recovered.other_numerics.empty()) TellInexact(recovered);
   last_sequence_ = last;
   window_ = std::move(window);
   journal_->SetWindowBytes(window_.bytes());
@@ -92,6 +93,12 @@ absl::Status Numbers::Read(const std::string& settings_json, const CheckpointFac
   state_ = std::move(recovered.state);
   journal_->Show(settings_, network_, state_);
   return absl::OkStatus();
+}
+
+void Numbers::TellInexact(const Recovered& recovered) {
+  inexact_ = true;
+  keeper_->TellInexact(
+      {id_, recovered.state.step, recovered.other_numerics, keeper_->options().numerics});
 }
 
 void Numbers::Unload() {
@@ -106,9 +113,22 @@ void Numbers::Recover(std::vector<TailRecord> tail) {
   Unload();
   ++life_;
   damage_ = absl::OkStatus();
+  inexact_ = false;
   first_uncovered_ = first_since_capture_ = std::nullopt;
   tail_ = std::move(tail);
   if (!tail_.empty()) first_uncovered_ = tail_.front().sequence;
+}
+
+void Numbers::Replace(const Capture& capture, WriteWindow window) {
+  Recover({});
+  settings_ = capture.settings;
+  network_ = capture.network;
+  state_ = capture.checkpoint.state;
+  window_ = std::move(window);
+  journal_->SetWindowBytes(window_.bytes());
+  number_ = 0;
+  last_sequence_ = capture.sequence;
+  journal_->Show(settings_, network_, state_);
 }
 
 std::optional<int64_t> Numbers::TailStep() const {
@@ -137,7 +157,9 @@ Checkpoint MakeCheckpoint(engine::ModelState state, const std::string& numerics,
 }
 
 void Numbers::Covered(const Capture& capture) {
-  if (Holds(capture)) first_uncovered_ = first_since_capture_;
+  if (!Holds(capture)) return;
+  first_uncovered_ = first_since_capture_;
+  inexact_ = false;
 }
 
 bool Numbers::shows_steps() const { return keeper_ == nullptr || keeper_->options().relaxed; }

@@ -18,6 +18,7 @@
 #include "server/models/limits.h"
 #include "server/models/model.h"
 #include "server/models/outcome.h"
+#include "server/models/replay.h"
 #include "server/models/settings.h"
 #include "server/models/write.h"
 #include "server/store/store.h"
@@ -46,6 +47,8 @@ class Numbers : public Writer {
   void Unload();
   // Forgets the numbers, and what is behind the checkpoint is `tail`.
   void Recover(std::vector<TailRecord> tail);
+  // What Load replayed is not to the bit what was computed, and in no checkpoint yet.
+  bool inexact() const { return inexact_; }
   // The step that Load will come to, where there are records to replay.
   std::optional<int64_t> TailStep() const;
 
@@ -63,6 +66,8 @@ class Numbers : public Writer {
   bool Holds(const Capture& capture) const { return capture.life == life_; }
   // The store has the checkpoint that Take gave last.
   void Covered(const Capture& capture);
+  // Forgets the numbers, and has those of the capture, which are in their checkpoint.
+  void Replace(const Capture& capture, WriteWindow window);
   // The first record that is in no checkpoint.
   std::optional<uint64_t> first_uncovered() const { return first_uncovered_; }
 
@@ -82,6 +87,7 @@ class Numbers : public Writer {
   void SetTraining(bool training) override { journal_->SetTraining(training); }
 
  private:
+  void TellInexact(const Recovered& recovered);
   absl::Status Read(const std::string& settings_json, const CheckpointFacts& checkpoint);
   void Append(Record record, Journal::Change change);
   WriteWindow NewWindow() const;
@@ -100,6 +106,7 @@ class Numbers : public Writer {
   uint64_t last_sequence_ = 0;  // of the last record, in the log; or of the checkpoint
   std::vector<TailRecord> tail_;
   absl::Status damage_;
+  bool inexact_ = false;
   int64_t life_ = 0;
 
   std::optional<uint64_t> first_uncovered_;

@@ -137,7 +137,7 @@ bool Recoverer::Reopen() {
 bool Recoverer::ReplayTails() {
   bool all = true;
   for (const std::shared_ptr<Model>& model : models_->All()) {
-    if (!model->has_tail()) continue;
+    if (!model->needs_replay()) continue;
     {
       MutexLock lock(&mutex_);
       if (stopping_) return false;

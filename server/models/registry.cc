@@ -38,6 +38,7 @@ class Registry::Impl {
   absl::StatusOr<std::shared_ptr<const Snapshot>> Read(const std::string& id,
                                                        const std::string& version);
   ModelMap& models() { return models_; }
+  Keeper* keeper() { return keeper_.has_value() ? &*keeper_ : nullptr; }
   LifecycleWindow& window() { return window_; }
   Checkpointer* checkpointer() { return checkpointer_.has_value() ? &*checkpointer_ : nullptr; }
   Unloader& unloader() { return unloader_; }
@@ -347,6 +348,10 @@ void Registry::SetListener(std::function<void(const std::string&, ModelHealth)> 
 
 void Registry::SetStorageListener(std::function<void(bool works)> listener) {
   if (impl_->recoverer() != nullptr) impl_->recoverer()->SetStorageListener(std::move(listener));
+}
+
+void Registry::SetInexactListener(std::function<void(const InexactReplay& replay)> listener) {
+  if (impl_->keeper() != nullptr) impl_->keeper()->SetInexactListener(std::move(listener));
 }
 
 void Registry::Stop() { impl_->models().Stop(); }

@@ -123,6 +123,8 @@ class Registry {
   void SetListener(std::function<void(const std::string& id, ModelHealth health)> listener);
   // Calls `listener(works)` when the log fails, and when it works again.
   void SetStorageListener(std::function<void(bool works)> listener);
+  // Calls `listener` with each model that was replayed to other bits than were computed.
+  void SetInexactListener(std::function<void(const InexactReplay& replay)> listener);
   // Refuses new changes and cancels what runs and waits with UNAVAILABLE (drain).
   void Stop();
   // Returns when no record waits to be replayed. For tests and tools.

@@ -33,6 +33,8 @@ class ReplaceWrite : public Write {
     return true;
   }
 
+  bool replaces_all() const override { return true; }
+
   void Fail(absl::Status status) override { (*done_)(std::move(status)); }
 
  private:

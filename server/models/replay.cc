@@ -76,7 +76,7 @@ absl::Status Replay(Record record, const std::string& numerics, const engine::Ex
                                             recovered->state.step));
   }
   const bool computed = std::holds_alternative<TrainBody>(record.body);
-  if (computed && header.numerics != numerics) recovered->inexact = true;
+  if (computed && header.numerics != numerics) recovered->other_numerics = header.numerics;
   recovered->number = header.number;
   if (record.outcome.has_value()) {
     recovered->window->Store(record.request_id, record.digest, *std::move(record.outcome),

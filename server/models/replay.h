@@ -21,8 +21,10 @@ struct Recovered {
   std::shared_ptr<const engine::Network> network;
   engine::ModelState state;
   WriteWindow* window = nullptr;
-  uint64_t number = 0;   // of the last record
-  bool inexact = false;  // one was computed with other numerics than `numerics`
+  uint64_t number = 0;  // of the last record
+  // Those of a record that was computed with others than `numerics`, and so leads to other
+  // bits here; empty: there is none.
+  std::string other_numerics = {};
 };
 
 // DATA_LOSS: a record is missing before this one, or it does not lead to the step that it

@@ -12,6 +12,7 @@ class SetWeightsWrite : public Write {
  public:
   explicit SetWeightsWrite(SetWeightsCall call)
       : Write(Kind::kSetWeights, std::move(call.write)),
+        whole_(call.whole),
         reset_optimizer_(call.reset_optimizer),
         read_(std::move(call.read)),
         done_(std::make_shared<Completion<Answer>>(std::move(call.done))) {}
@@ -30,6 +31,8 @@ class SetWeightsWrite : public Write {
     }
     return true;
   }
+
+  bool replaces_all() const override { return whole_; }
 
   void Fail(absl::Status status) override { (*done_)(std::move(status)); }
 
@@ -56,6 +59,7 @@ class SetWeightsWrite : public Write {
                    AnswerWith<SetWeightsReply>(done_, reply));
   }
 
+  const bool whole_;
   const bool reset_optimizer_;
   std::function<absl::StatusOr<SetWeightsInput>()> read_;
   const SharedCompletion<SetWeightsReply> done_;

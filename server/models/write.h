@@ -68,6 +68,9 @@ class Write {
     return options_.cancellation;
   }
 
+  // Whether the numbers after it do not depend on those before, so that it can be run where
+  // these are lost.
+  virtual bool replaces_all() const { return false; }
   // Works until about `until`. Returns whether it is finished: its `done` was called, or
   // will be when the log has what it waits for.
   virtual bool Run(Writer* writer, const engine::Executor& executor, absl::Time until) = 0;

@@ -80,13 +80,15 @@ absl::Status ImportCall::QueueWeights() {
   if (!found.ok()) return found.status();
   model_ = found->model;
   const absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = model_->Load();
-  if (!snapshot.ok()) return snapshot.status();
+  // New weights are what a damaged model needs.
+  if (!snapshot.ok() && !absl::IsDataLoss(snapshot.status())) return snapshot.status();
   SetWeightsCall write;
+  write.whole = true;
   write.write = arguments_.write;
   write.write.cancellation = scope_.cancellation();
   write.reset_optimizer = file_->header().reset_optimizer();
   write.read = [this, context = std::move(found->context),
-                normalization = (*snapshot)->state().normalization] {
+                normalization = model_->Describe().normalization] {
     return ReadNewWeights(*file_, context, *normalization);
   };
   write.done = [this](const absl::StatusOr<SetWeightsReply>& reply) { WeightsDone(reply); };

@@ -100,7 +100,7 @@ grpc::ServerUnaryReactor* InferenceServiceImpl::ModelReady(
     inference::ModelReadyResponse* response) {
   return model_ready_.Start(context, request, response, [this](auto* call) {
     const auto found = Find(call->request().name(), call->request().version(), "name");
-    call->response()->set_ready(found.ok());
+    call->response()->set_ready(found.ok() && (found->version > 0 || found->model->damage().ok()));
     return Answer(call);
   });
 }

@@ -346,14 +346,5 @@ TEST(DurableTest, EpochReportsWaitForTheRecordThatHoldsThem) {
   EXPECT_THAT(heard, ElementsAre("11", "21", "31"));
 }
 
-TEST(DurableTest, RecordsOfAnotherProcessorAreReplayed) {
-  KeptModels models(Limits(), {.numerics = "one"});
-  models.Create("iris");
-  ASSERT_TRUE(models.Step("iris").ok());
-  models.set_numerics("two");
-  models.Crash();
-  EXPECT_EQ(models.Find("iris")->Describe().step, 1);
-}
-
 }  // namespace
 }  // namespace chainrule::server

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "server/models/registry.h"
@@ -70,6 +71,8 @@ class KeptModels {
   void RunOne() { scheduler_->RunOne(); }
   Registry& registry() { return *registry_; }
   MemoryStore& store() { return store_; }
+  // What was told of inexact replays; to be read when nothing waits to be replayed.
+  const std::vector<InexactReplay>& inexact() const { return inexact_; }
   void set_limits(const Limits& limits) { limits_ = limits; }
   void set_checkpoints(Checkpointer::Options options) { checkpoints_ = options; }
   // Takes effect at the next Crash or Restart.
@@ -86,6 +89,8 @@ class KeptModels {
     keeping.checkpoints = checkpoints_;
     keeping.memory = memory_;
     registry_.emplace(limits_, &*scheduler_, keeping);
+    registry_->SetInexactListener(
+        [this](const InexactReplay& replay) { inexact_.push_back(replay); });
     const absl::Status opened = registry_->Open();
     ASSERT_TRUE(opened.ok()) << opened;
   }
@@ -94,6 +99,7 @@ class KeptModels {
   Keeper::Options options_;
   Checkpointer::Options checkpoints_;
   Unloader::Options memory_;
+  std::vector<InexactReplay> inexact_;
   engine::Executor executor_{1};
   MemoryStore store_;
   std::optional<ManualScheduler> scheduler_{std::in_place};
