@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/container/inlined_vector.h"
+
 namespace chainrule::engine {
 namespace {
 
@@ -18,6 +20,10 @@ constexpr int64_t kAspect = 8;
 constexpr int64_t kSmallestSide = 64;
 // Sides are multiples of a kernel's width, so that edge kernels stay at the edge.
 constexpr int64_t kSideStep = 16;
+
+// Multiply-adds of all products in a loop, below which they run inline: some 30 µs, of
+// which waking another thread would take a large part.
+constexpr int64_t kParallelWork = 2'000'000;
 
 int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -61,25 +67,101 @@ TileSize ChooseTileSize(Transpose transpose_a, int64_t rows, int64_t columns, in
   return size;
 }
 
+namespace {
+
+int64_t InnerOf(const Product& product) {
+  return product.transpose_a == Transpose::kYes ? product.a.rows : product.a.columns;
+}
+
+// The tiles of one product, in a loop over several products'.
+struct Grid {
+  explicit Grid(const Product& of)
+      : product(&of),
+        size(ChooseTileSize(of.transpose_a, of.c.rows, of.c.columns, InnerOf(of))),
+        count(of.c.size() == 0
+                  ? 0
+                  : CeilDivide(of.c.rows, size.rows) * CeilDivide(of.c.columns, size.columns)) {}
+
+  const Product* product;
+  TileSize size;
+  int64_t count;
+};
+
+int64_t ScratchStride(const Product& product, int64_t columns) {
+  return columns == product.c.columns ? product.c.stride : RowStride(columns);
+}
+
+void Multiply(const Product& product, const Tile& tile, MatrixView part) {
+  Gemm(product.transpose_a, product.transpose_b, product.alpha,
+       OpRows(product.transpose_a, product.a, tile.row, tile.rows),
+       OpColumns(product.transpose_b, product.b, tile.column, tile.columns), product.beta, part);
+  product.epilogue(tile, part);
+}
+
+void ClearGaps(MatrixView part) {
+  if (part.stride == part.columns) return;
+  for (int64_t i = 0; i < part.rows; ++i) {
+    std::fill_n(part.row(i).data() + part.columns, part.stride - part.columns, 0.0F);
+  }
+}
+
+void RunTile(const Product& product, const Tile& tile) {
+  if (product.scratch == nullptr) {
+    return Multiply(product, tile, TileOf(product.c, tile));
+  }
+  const TileScratch::Loan place(product.scratch);
+  const MatrixView part(place.data(), tile.rows, tile.columns,
+                        ScratchStride(product, tile.columns));
+  ClearGaps(part);
+  Multiply(product, tile, part);
+}
+
+void ReserveScratch(const Grid& grid) {
+  if (grid.product->scratch == nullptr || grid.count == 0) return;
+  const int64_t columns = std::min(grid.size.columns, grid.product->c.columns);
+  const int64_t stride = std::max(ScratchStride(*grid.product, columns), RowStride(columns));
+  grid.product->scratch->Reserve(std::min(grid.size.rows, grid.product->c.rows) * stride);
+}
+
+}  // namespace
+
+void ParallelGemm(const Executor& executor, std::span<const Product> products) {
+  absl::InlinedVector<Grid, 2> grids;
+  int64_t count = 0;
+  int64_t work = 0;
+  for (const Product& product : products) {
+    const Grid& grid = grids.emplace_back(product);
+    ReserveScratch(grid);
+    count += grid.count;
+    work += product.c.size() * InnerOf(product);
+  }
+  const auto run = [&](int64_t index) {
+    const Grid* grid = grids.data();
+    for (; index >= grid->count; ++grid) index -= grid->count;
+    RunTile(*grid->product, TileAt(index, grid->size, grid->product->c));
+  };
+  if (work >= kParallelWork) return executor.ParallelFor(count, run);
+  for (int64_t index = 0; index < count; ++index) run(index);
+}
+
 void ParallelGemm(const Executor& executor, Transpose transpose_a, Transpose transpose_b,
                   float alpha, ConstMatrixView a, ConstMatrixView b, float beta, MatrixView c,
-                  absl::FunctionRef<void(const Tile&)> epilogue) {
-  if (c.rows == 0 || c.columns == 0) return;
-  const int64_t inner = transpose_a == Transpose::kYes ? a.rows : a.columns;
-  const TileSize size = ChooseTileSize(transpose_a, c.rows, c.columns, inner);
-  const int64_t count = CeilDivide(c.rows, size.rows) * CeilDivide(c.columns, size.columns);
-  executor.ParallelFor(count, [&](int64_t index) {
-    const Tile tile = TileAt(index, size, c);
-    Gemm(transpose_a, transpose_b, alpha, OpRows(transpose_a, a, tile.row, tile.rows),
-         OpColumns(transpose_b, b, tile.column, tile.columns), beta,
-         c.Block(tile.row, tile.column, tile.rows, tile.columns));
-    epilogue(tile);
-  });
+                  Epilogue epilogue) {
+  const Product product{.transpose_a = transpose_a,
+                        .transpose_b = transpose_b,
+                        .alpha = alpha,
+                        .a = a,
+                        .b = b,
+                        .beta = beta,
+                        .c = c,
+                        .epilogue = epilogue};
+  ParallelGemm(executor, std::span(&product, 1));
 }
 
 void ParallelGemm(const Executor& executor, Transpose transpose_a, Transpose transpose_b,
                   float alpha, ConstMatrixView a, ConstMatrixView b, float beta, MatrixView c) {
-  ParallelGemm(executor, transpose_a, transpose_b, alpha, a, b, beta, c, [](const Tile&) {});
+  const auto nothing = [](const Tile&, MatrixView) {};
+  ParallelGemm(executor, transpose_a, transpose_b, alpha, a, b, beta, c, nothing);
 }
 
 }  // namespace chainrule::engine

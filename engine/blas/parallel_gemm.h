@@ -5,9 +5,11 @@
 #define CHAINRULE_ENGINE_BLAS_PARALLEL_GEMM_H_
 
 #include <cstdint>
+#include <span>
 
 #include "absl/functional/function_ref.h"
 #include "engine/blas/gemm.h"
+#include "engine/blas/tile_scratch.h"
 #include "engine/core/executor.h"
 
 namespace chainrule::engine {
@@ -20,6 +22,10 @@ struct Tile {
   int64_t columns = 0;
 };
 
+inline MatrixView TileOf(MatrixView matrix, const Tile& tile) {
+  return matrix.Block(tile.row, tile.column, tile.rows, tile.columns);
+}
+
 // The tiles' rows and columns for c: [rows × columns]; the last ones may be smaller.
 struct TileSize {
   int64_t rows = 0;
@@ -27,11 +33,34 @@ struct TileSize {
 };
 TileSize ChooseTileSize(Transpose transpose_a, int64_t rows, int64_t columns, int64_t inner);
 
-// As Gemm. `epilogue`, if any, is called once for each tile of c right after its
-// product, on the same thread, while the tile is warm; it may write that tile of c.
+// What is done to a tile of c right after its product, once for each, on the same
+// thread, while it is warm. `part` is the tile, and may be written.
+using Epilogue = absl::FunctionRef<void(const Tile& tile, MatrixView part)>;
+
+// c ← alpha·op(a)·op(b) + beta·c, as Gemm.
+struct Product {
+  Transpose transpose_a = Transpose::kNo;
+  Transpose transpose_b = Transpose::kNo;
+  float alpha = 1.0F;
+  ConstMatrixView a;
+  ConstMatrixView b;
+  float beta = 0.0F;
+  MatrixView c;
+  Epilogue epilogue;
+  // Not null: each tile is computed here and is the epilogue's alone; c has a shape and
+  // a stride, is not written, and beta is 0. Tiles of whole rows have c's stride, with
+  // zeros in the gaps.
+  TileScratch* scratch = nullptr;
+};
+
+// Products that do not depend on each other, as one loop over all of their tiles. What is
+// not worth another thread's waking up runs inline.
+void ParallelGemm(const Executor& executor, std::span<const Product> products);
+
+// One product.
 void ParallelGemm(const Executor& executor, Transpose transpose_a, Transpose transpose_b,
                   float alpha, ConstMatrixView a, ConstMatrixView b, float beta, MatrixView c,
-                  absl::FunctionRef<void(const Tile&)> epilogue);
+                  Epilogue epilogue);
 void ParallelGemm(const Executor& executor, Transpose transpose_a, Transpose transpose_b,
                   float alpha, ConstMatrixView a, ConstMatrixView b, float beta, MatrixView c);
 

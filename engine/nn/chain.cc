@@ -6,14 +6,6 @@
 #include "engine/nn/row_blocks.h"
 
 namespace chainrule::engine {
-namespace {
-
-MatrixView Part(MatrixView matrix, const Tile& tile) {
-  return matrix.Block(tile.row, tile.column, tile.rows, tile.columns);
-}
-
-}  // namespace
-
 const LayerSpec& Chain::spec(int64_t layer) const {
   return network_.spec().layers[static_cast<size_t>(layer)];
 }
@@ -30,7 +22,7 @@ void Chain::Forward(std::span<const float> parameters, int64_t rows, const Chain
     const bool drops = dropout != nullptr && workspace->mask(l, rows).data != nullptr;
     layer(parameters, l)
         .Forward(executor_, workspace->input(l, rows), workspace->z(l, rows), workspace->a(l, rows),
-                 [&](const Tile& tile) {
+                 [&](const Tile& tile, MatrixView) {
                    if (drops) DropTile(*dropout, l, tile, rows, workspace);
                  });
   }
@@ -42,9 +34,10 @@ void Chain::DropTile(const ChainDropout& dropout, int64_t layer, const Tile& til
                                 .layer = layer,
                                 .units = network_.layer_units(layer),
                                 .probability = spec(layer).dropout};
-  const MatrixView mask = Part(workspace->mask(layer, rows), tile);
+  const MatrixView mask = TileOf(workspace->mask(layer, rows), tile);
   DropoutMask(dropped, dropout.first_row + tile.row, tile.column, mask);
-  Multiply(Part(workspace->a(layer, rows), tile), mask, Part(workspace->output(layer, rows), tile));
+  Multiply(TileOf(workspace->a(layer, rows), tile), mask,
+           TileOf(workspace->output(layer, rows), tile));
 }
 
 // dZ[L] = A[L] − Y where the loss cancels the activation, else dA[L] ∘ f'(Z[L]).
@@ -68,48 +61,70 @@ void Chain::LossGradient(int64_t rows, Workspace* workspace) const {
 
 // dW[l] = 1/m · dZ[l]ᵀ·X[l],  db[l] = 1/m · Σ_rows dZ[l],
 // dZ[l−1] = (dZ[l]·W[l]) ∘ f'(Z[l−1]), the second factor tile by tile.
+void Chain::BackwardLayer(std::span<const float> parameters, int64_t l, int64_t rows,
+                          const DenseGradient& gradient, Workspace* workspace,
+                          GradientPart then) const {
+  const auto after_dw = [&](const Tile& tile, MatrixView part) {
+    TellWeights(l, tile, part, then);
+  };
+  const auto after_db = [&](const Tile& tile, MatrixView part) {
+    then(network_.bias_offset(l) + tile.column, part.row(0));
+  };
+  const auto after_dx = [&](const Tile& tile, MatrixView part) {
+    BackwardActivation(l - 1, tile, part, rows, workspace);
+  };
+  layer(parameters, l)
+      .Backward(executor_, workspace->input(l, rows), workspace->dz(l, rows), gradient,
+                l > 0 ? workspace->dz(l - 1, rows) : MatrixView(), {after_dw, after_db, after_dx});
+}
+
 void Chain::Backward(std::span<const float> parameters, int64_t rows, float scale, float keep,
                      Workspace* workspace, std::span<float> gradient, GradientPart then) const {
   for (int64_t l = network_.layer_count() - 1; l >= 0; --l) {
-    const ConstMatrixView dz = workspace->dz(l, rows);
-    Dense::BackwardParameters(
-        executor_, workspace->input(l, rows), dz,
-        {.dw = network_.weights(gradient, l),
-         .db = network_.bias(gradient, l),
-         .scale = scale,
-         .keep = keep},
-        [&](const Tile& tile) { TellWeights(l, tile, then); },
-        [&](const Tile& tile) { then(network_.bias_offset(l) + tile.column, tile.columns); });
-    if (l == 0) return;
-    layer(parameters, l)
-        .BackwardInputs(executor_, dz, workspace->dz(l - 1, rows), [&](const Tile& tile) {
-          BackwardActivation(l - 1, tile, rows, workspace);
-        });
+    const DenseGradient part = {.dw = network_.weights(gradient, l),
+                                .db = network_.bias(gradient, l),
+                                .scale = scale,
+                                .keep = keep};
+    BackwardLayer(parameters, l, rows, part, workspace, then);
   }
-}
-
-// A tile as runs of the block: one where it has whole rows.
-void Chain::TellWeights(int64_t layer, const Tile& tile, GradientPart then) const {
-  const int64_t stride = network_.weights_stride(layer);
-  const int64_t first = network_.weights_offset(layer) + tile.row * stride + tile.column;
-  if (tile.columns == network_.layer_inputs(layer)) return then(first, tile.rows * stride);
-  for (int64_t i = 0; i < tile.rows; ++i) then(first + i * stride, tile.columns);
 }
 
 void Chain::Backward(std::span<const float> parameters, int64_t rows, float scale, float keep,
                      Workspace* workspace, std::span<float> gradient) const {
-  Backward(parameters, rows, scale, keep, workspace, gradient, [](int64_t, int64_t) {});
+  const auto nothing = [](int64_t, std::span<const float>) {};
+  Backward(parameters, rows, scale, keep, workspace, gradient, nothing);
+}
+
+void Chain::BackwardInParts(std::span<const float> parameters, int64_t rows, float scale,
+                            Workspace* workspace, TileScratch* scratch, std::span<float> gradient,
+                            GradientPart then) const {
+  for (int64_t l = network_.layer_count() - 1; l >= 0; --l) {
+    const DenseGradient part = {.dw = network_.weights(gradient, l),
+                                .db = network_.bias(gradient, l),
+                                .scale = scale,
+                                .scratch = scratch};
+    BackwardLayer(parameters, l, rows, part, workspace, then);
+  }
+}
+
+// A tile as runs of the block: one where it has whole rows.
+void Chain::TellWeights(int64_t layer, const Tile& tile, MatrixView part, GradientPart then) const {
+  const int64_t stride = network_.weights_stride(layer);
+  const int64_t first = network_.weights_offset(layer) + tile.row * stride + tile.column;
+  if (tile.columns == network_.layer_inputs(layer)) {
+    return then(first, {part.data, static_cast<size_t>(tile.rows * stride)});
+  }
+  for (int64_t i = 0; i < tile.rows; ++i) then(first + i * stride, part.row(i));
 }
 
 // On a tile of dX[l+1], which becomes dZ[l]: X[l+1] = A[l] ∘ mask  ⇒  dA[l] = dX[l+1] ∘ mask;
 // A[l] = f(Z[l])  ⇒  dZ[l] = dA[l] ∘ f'(Z[l]).
-void Chain::BackwardActivation(int64_t layer, const Tile& tile, int64_t rows,
+void Chain::BackwardActivation(int64_t layer, const Tile& tile, MatrixView dz, int64_t rows,
                                Workspace* workspace) const {
-  const MatrixView dz = Part(workspace->dz(layer, rows), tile);
   const MatrixView mask = workspace->mask(layer, rows);
-  if (mask.data != nullptr) Multiply(dz, Part(mask, tile), dz);
-  MultiplyByDerivative(spec(layer).activation, Part(workspace->a(layer, rows), tile),
-                       Part(workspace->z(layer, rows), tile), dz);
+  if (mask.data != nullptr) Multiply(dz, TileOf(mask, tile), dz);
+  MultiplyByDerivative(spec(layer).activation, TileOf(workspace->a(layer, rows), tile),
+                       TileOf(workspace->z(layer, rows), tile), dz);
 }
 
 }  // namespace chainrule::engine

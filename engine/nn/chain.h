@@ -29,10 +29,10 @@ struct ChainDropout {
   int64_t first_row = 0;
 };
 
-// What is told that elements [first, first + count) of a gradient block are complete,
-// on the thread that completed them, while they are warm. May be called from several
-// threads at a time, of different elements.
-using GradientPart = absl::FunctionRef<void(int64_t first, int64_t count)>;
+// What is given elements [first, first + part.size()) of a gradient block when they are
+// complete, on the thread that completed them, while they are warm. May be called from
+// several threads at a time, with different elements.
+using GradientPart = absl::FunctionRef<void(int64_t first, std::span<const float> part)>;
 
 class Chain {
  public:
@@ -52,19 +52,26 @@ class Chain {
   void LossGradient(int64_t rows, Workspace* workspace) const;
 
   // After LossGradient: gradient ← scale·(this pass's) + keep·gradient, a block laid
-  // out as the parameters. dz of the layers below is overwritten. `then` is called for
-  // parts that together are all weights and biases, each once.
+  // out as the parameters. dz of the layers below is overwritten. `then` is given parts
+  // that together are all weights and biases, each once.
   void Backward(std::span<const float> parameters, int64_t rows, float scale, float keep,
                 Workspace* workspace, std::span<float> gradient, GradientPart then) const;
   void Backward(std::span<const float> parameters, int64_t rows, float scale, float keep,
                 Workspace* workspace, std::span<float> gradient) const;
+  // The same with keep = 0 for who wants the parts alone: they are in `scratch`, and
+  // `gradient` holds nothing afterwards.
+  void BackwardInParts(std::span<const float> parameters, int64_t rows, float scale,
+                       Workspace* workspace, TileScratch* scratch, std::span<float> gradient,
+                       GradientPart then) const;
 
  private:
   const LayerSpec& spec(int64_t layer) const;
   void DropTile(const ChainDropout& dropout, int64_t layer, const Tile& tile, int64_t rows,
                 Workspace* workspace) const;
-  void TellWeights(int64_t layer, const Tile& tile, GradientPart then) const;
-  void BackwardActivation(int64_t layer, const Tile& tile, int64_t rows,
+  void BackwardLayer(std::span<const float> parameters, int64_t layer, int64_t rows,
+                     const DenseGradient& gradient, Workspace* workspace, GradientPart then) const;
+  void TellWeights(int64_t layer, const Tile& tile, MatrixView part, GradientPart then) const;
+  void BackwardActivation(int64_t layer, const Tile& tile, MatrixView dz, int64_t rows,
                           Workspace* workspace) const;
 
   const Network& network_;

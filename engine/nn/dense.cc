@@ -6,19 +6,11 @@
 namespace chainrule::engine {
 namespace {
 
-MatrixView Part(MatrixView matrix, const Tile& tile) {
-  return matrix.Block(tile.row, tile.column, tile.rows, tile.columns);
-}
-
 std::span<const float> Part(std::span<const float> bias, const Tile& tile) {
   return bias.subspan(static_cast<size_t>(tile.column), static_cast<size_t>(tile.columns));
 }
 
-// db ← scale·Σ_rows dz + keep·db of the units [first, first + count).
-void SumBias(ConstMatrixView dz, const DenseGradient& gradient, int64_t first, int64_t count) {
-  ColumnSums(gradient.scale, dz.Block(0, first, dz.rows, count), gradient.keep,
-             gradient.db.subspan(static_cast<size_t>(first), static_cast<size_t>(count)));
-}
+constexpr auto kNothing = [](const Tile&, MatrixView) {};
 
 }  // namespace
 
@@ -27,9 +19,10 @@ void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, M
                     Epilogue then) const {
   if (activation_.kind != Activation::kSoftmax) {
     ParallelGemm(executor, Transpose::kNo, Transpose::kYes, 1.0F, x, weights_, 0.0F, z,
-                 [&](const Tile& tile) {
-                   AddBiasActivate(activation_, Part(bias_, tile), Part(z, tile), Part(a, tile));
-                   then(tile);
+                 [&](const Tile& tile, MatrixView part) {
+                   const MatrixView active = TileOf(a, tile);
+                   AddBiasActivate(activation_, Part(bias_, tile), part, active);
+                   then(tile, active);
                  });
     return;
   }
@@ -37,41 +30,55 @@ void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, M
   ParallelGemm(executor, Transpose::kNo, Transpose::kYes, 1.0F, x, weights_, 0.0F, z);
   ForRowBlocks(executor, z.rows, z.columns, [&](int64_t first, int64_t count) {
     AddBiasActivate(activation_, bias_, z.Rows(first, count), a.Rows(first, count));
-    then({.row = first, .column = 0, .rows = count, .columns = z.columns});
+    then({.row = first, .column = 0, .rows = count, .columns = z.columns}, a.Rows(first, count));
   });
 }
 
-// Z = X·Wᵀ + b  ⇒  dW = dZᵀ·X,  db = Σ_rows dZ. A tile of dW has some units as its
-// rows; who makes the first tile of these units sums their dZ too.
-void Dense::BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
-                               const DenseGradient& gradient, Epilogue then_dw, Epilogue then_db) {
+// Z = X·Wᵀ + b  ⇒  dW = dZᵀ·X,  db = Σ_rows dZ,  dX = dZ·W. A tile of dW has some units
+// as its rows; who makes the first tile of these units sums their dZ too. dX comes first:
+// the layer below waits for it.
+void Dense::Backward(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
+                     const DenseGradient& gradient, MatrixView dx,
+                     const DenseEpilogues& then) const {
   const auto sum_bias = [&](int64_t first, int64_t count) {
     if (gradient.db.empty()) return;
-    SumBias(dz, gradient, first, count);
-    then_db({.row = 0, .column = first, .rows = 1, .columns = count});
+    const MatrixView db(gradient.db.data() + first, 1, count);
+    ColumnSums(gradient.scale, dz.Block(0, first, dz.rows, count), gradient.keep, db.row(0));
+    then.db({.row = 0, .column = first, .rows = 1, .columns = count}, db);
   };
-  if (gradient.dw.data == nullptr) return sum_bias(0, dz.columns);
-  ParallelGemm(executor, Transpose::kYes, Transpose::kNo, gradient.scale, dz, x, gradient.keep,
-               gradient.dw, [&](const Tile& tile) {
-                 then_dw(tile);
-                 if (tile.column == 0) sum_bias(tile.row, tile.rows);
-               });
+  const auto after_dw = [&](const Tile& tile, MatrixView part) {
+    then.dw(tile, part);
+    if (tile.column == 0) sum_bias(tile.row, tile.rows);
+  };
+  const Product products[] = {{.a = dz, .b = weights_, .c = dx, .epilogue = then.dx},
+                              {.transpose_a = Transpose::kYes,
+                               .alpha = gradient.scale,
+                               .a = dz,
+                               .b = x,
+                               .beta = gradient.keep,
+                               .c = gradient.dw,
+                               .epilogue = after_dw,
+                               .scratch = gradient.scratch}};
+  std::span<const Product> wanted(products);
+  if (gradient.dw.data == nullptr) {
+    sum_bias(0, dz.columns);
+    wanted = wanted.first(1);
+  }
+  if (dx.data == nullptr) wanted = wanted.subspan(1);
+  ParallelGemm(executor, wanted);
 }
 
-// Z = X·Wᵀ + b  ⇒  dX = dZ·W.
-void Dense::BackwardInputs(const Executor& executor, ConstMatrixView dz, MatrixView dx,
-                           Epilogue then) const {
-  ParallelGemm(executor, Transpose::kNo, Transpose::kNo, 1.0F, dz, weights_, 0.0F, dx, then);
+void Dense::BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
+                               const DenseGradient& gradient) const {
+  Backward(executor, x, dz, gradient, {}, {kNothing, kNothing, kNothing});
+}
+
+void Dense::BackwardInputs(const Executor& executor, ConstMatrixView dz, MatrixView dx) const {
+  Backward(executor, {}, dz, {}, dx, {kNothing, kNothing, kNothing});
 }
 
 void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, MatrixView a) const {
-  Forward(executor, x, z, a, [](const Tile&) {});
-}
-
-void Dense::BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
-                               const DenseGradient& gradient) {
-  const auto nothing = [](const Tile&) {};
-  BackwardParameters(executor, x, dz, gradient, nothing, nothing);
+  Forward(executor, x, z, a, kNothing);
 }
 
 }  // namespace chainrule::engine

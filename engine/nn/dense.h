@@ -9,16 +9,12 @@
 
 #include <span>
 
-#include "absl/functional/function_ref.h"
 #include "engine/blas/parallel_gemm.h"
 #include "engine/core/executor.h"
 #include "engine/core/matrix.h"
 #include "engine/kernels/activation.h"
 
 namespace chainrule::engine {
-
-// What is done to a tile of a result right after it was computed, while it is warm.
-using Epilogue = absl::FunctionRef<void(const Tile&)>;
 
 // Where a layer's parameter gradient goes: d ← scale·(of this call) + keep·d. What is
 // empty (data null) is not computed.
@@ -27,6 +23,16 @@ struct DenseGradient {
   std::span<float> db = {};  // [units]
   float scale = 1.0F;        // 1/m, or 1/Σw
   float keep = 0.0F;         // 0: overwrite; 1: add to what earlier rows gave
+  // Not null: tiles of dw are computed here, given to the epilogue and not kept; dw is
+  // their shape and stride alone, and keep is 0.
+  TileScratch* scratch = nullptr;
+};
+
+// What is told of a layer's gradients, tile by tile; a part of db is a tile of one row.
+struct DenseEpilogues {
+  Epilogue dw;
+  Epilogue db;
+  Epilogue dx;
 };
 
 class Dense {
@@ -40,17 +46,14 @@ class Dense {
                Epilogue then) const;
   void Forward(const Executor& executor, ConstMatrixView x, MatrixView z, MatrixView a) const;
 
-  // dw ← scale·dzᵀ·x + keep·dw; db ← scale·Σ_rows dz + keep·db. `x` is what Forward saw.
-  // `then_dw` is called for every tile of dw, `then_db` for every part of db (a tile of
-  // one row).
-  static void BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
-                                 const DenseGradient& gradient, Epilogue then_dw, Epilogue then_db);
-  static void BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
-                                 const DenseGradient& gradient);
-
-  // dx ← dz·W, then `then` for every tile of dx.
-  void BackwardInputs(const Executor& executor, ConstMatrixView dz, MatrixView dx,
-                      Epilogue then) const;
+  // dw ← scale·dzᵀ·x + keep·dw; db ← scale·Σ_rows dz + keep·db; dx ← dz·W, where dx has
+  // data. `x` is what Forward saw.
+  void Backward(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
+                const DenseGradient& gradient, MatrixView dx, const DenseEpilogues& then) const;
+  // Its two halves.
+  void BackwardParameters(const Executor& executor, ConstMatrixView x, ConstMatrixView dz,
+                          const DenseGradient& gradient) const;
+  void BackwardInputs(const Executor& executor, ConstMatrixView dz, MatrixView dx) const;
 
  private:
   ConstMatrixView weights_;

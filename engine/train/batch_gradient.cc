@@ -36,39 +36,61 @@ BatchGradient::BatchGradient(const Network& network, const Normalization& normal
       reader_(normalization),
       drops_(HasDropout(network.spec())),
       has_penalties_(HasPenalties(network.spec())),
-      workspace_(network, std::min(batch_rows, kMaxBlockRows), {.dropout = drops_}) {}
+      workspace_(network, std::min(batch_rows, kMaxBlockRows), {.dropout = drops_}),
+      scratch_(executor.threads()) {}
 
 absl::StatusOr<BatchLoss> BatchGradient::Compute(RowFeed* feed, int64_t rows,
                                                  std::span<const float> parameters, int64_t step,
                                                  std::span<float> gradient) {
-  return Compute(feed, rows, parameters, step, gradient, [](int64_t, int64_t) {});
+  absl::StatusOr<BatchLoss> batch =
+      AddBlocks(feed, rows, parameters, step, [&](const Block& block, float scale) {
+        chain_.Backward(parameters, block.rows, scale, block.first ? 0.0F : 1.0F, &workspace_,
+                        gradient);
+      });
+  if (batch.ok() && has_penalties_) batch->penalty = AddPenalties(parameters, gradient);
+  return batch;
 }
 
-absl::StatusOr<BatchLoss> BatchGradient::Compute(RowFeed* feed, int64_t rows,
-                                                 std::span<const float> parameters, int64_t step,
-                                                 std::span<float> gradient, GradientPart then) {
+// The parts are complete with the last block. Where that is the only one, no part needs
+// a place of its own.
+absl::StatusOr<BatchLoss> BatchGradient::ComputeInParts(RowFeed* feed, int64_t rows,
+                                                        std::span<const float> parameters,
+                                                        int64_t step, std::span<float> gradient,
+                                                        GradientPart then) {
+  const auto nothing = [](int64_t, std::span<const float>) {};
+  return AddBlocks(feed, rows, parameters, step, [&](const Block& block, float scale) {
+    if (block.first && block.last) {
+      return chain_.BackwardInParts(parameters, block.rows, scale, &workspace_, &scratch_, gradient,
+                                    then);
+    }
+    chain_.Backward(parameters, block.rows, scale, block.first ? 0.0F : 1.0F, &workspace_, gradient,
+                    block.last ? then : GradientPart(nothing));
+  });
+}
+
+absl::StatusOr<BatchLoss> BatchGradient::AddBlocks(RowFeed* feed, int64_t rows,
+                                                   std::span<const float> parameters, int64_t step,
+                                                   BackwardPass backward) {
   const absl::StatusOr<double> weight_sum = feed->WeightSum(rows);
   if (!weight_sum.ok()) return weight_sum.status();
   BatchLoss loss = {.weight_sum = *weight_sum};
   ChainDropout dropout = {.stream =
                               RandomStream(network_.spec().seed, RandomPurpose::kDropout, step)};
-  const Batch batch = {feed, parameters, drops_ ? &dropout : nullptr, *weight_sum, gradient};
-  const auto nothing = [](int64_t, int64_t) {};
+  const Batch batch = {feed, parameters, drops_ ? &dropout : nullptr, *weight_sum};
   for (int64_t first = 0; first < rows; first += workspace_.capacity()) {
     const int64_t count = std::min(workspace_.capacity(), rows - first);
-    const bool last = first + count == rows;
     dropout.first_row = first;
-    const absl::StatusOr<double> sum =
-        AddBlock(batch, count, first == 0 ? 0.0F : 1.0F, last ? then : GradientPart(nothing));
+    const Block block = {.rows = count, .first = first == 0, .last = first + count == rows};
+    const absl::StatusOr<double> sum = AddBlock(batch, block, backward);
     if (!sum.ok()) return sum.status();
     loss.loss_sum += *sum;
   }
-  if (has_penalties_) loss.penalty = AddPenalties(parameters, gradient);
   return loss;
 }
 
-absl::StatusOr<double> BatchGradient::AddBlock(const Batch& batch, int64_t count, float keep,
-                                               GradientPart then) {
+absl::StatusOr<double> BatchGradient::AddBlock(const Batch& batch, const Block& block,
+                                               BackwardPass backward) {
+  const int64_t count = block.rows;
   const std::span<float> weights = workspace_.weights(count);
   absl::Status read = reader_.Read(executor_, batch.feed, workspace_.inputs(count),
                                    workspace_.targets(count), weights);
@@ -84,7 +106,7 @@ absl::StatusOr<double> BatchGradient::AddBlock(const Batch& batch, int64_t count
     ToShares(batch.weight_sum, weights);
     ScaleRows(weights, workspace_.dz(network_.layer_count() - 1, count));
   }
-  chain_.Backward(batch.parameters, count, scale, keep, &workspace_, batch.gradient, then);
+  backward(block, scale);
   return loss_sum;
 }
 

@@ -40,10 +40,11 @@ class BatchGradient {
   // nothing. Fails as the feed does: then `gradient` is not to be looked at.
   absl::StatusOr<BatchLoss> Compute(RowFeed* feed, int64_t rows, std::span<const float> parameters,
                                     int64_t step, std::span<float> gradient);
-  // The same, and `then` is called for every part of the gradient that is complete, as
-  // by Chain::Backward. Requires !has_penalties().
-  absl::StatusOr<BatchLoss> Compute(RowFeed* feed, int64_t rows, std::span<const float> parameters,
-                                    int64_t step, std::span<float> gradient, GradientPart then);
+  // The same for who wants it part by part: `then` is given each as it is complete, as
+  // by Chain::Backward; `gradient` holds nothing afterwards. Requires !has_penalties().
+  absl::StatusOr<BatchLoss> ComputeInParts(RowFeed* feed, int64_t rows,
+                                           std::span<const float> parameters, int64_t step,
+                                           std::span<float> gradient, GradientPart then);
 
   // Whether penalties are added to the gradient when all else is complete.
   bool has_penalties() const { return has_penalties_; }
@@ -55,10 +56,21 @@ class BatchGradient {
     std::span<const float> parameters;
     const ChainDropout* dropout;
     double weight_sum;
-    std::span<float> gradient;
   };
-  // Σ w·loss of the next `count` rows.
-  absl::StatusOr<double> AddBlock(const Batch& batch, int64_t count, float keep, GradientPart then);
+  // Rows of a batch that are computed at once, and where they stand in it.
+  struct Block {
+    int64_t rows = 0;
+    bool first = false;
+    bool last = false;
+  };
+  // What is done to a block when its dz of the last layer is complete.
+  using BackwardPass = absl::FunctionRef<void(const Block& block, float scale)>;
+
+  absl::StatusOr<BatchLoss> AddBlocks(RowFeed* feed, int64_t rows,
+                                      std::span<const float> parameters, int64_t step,
+                                      BackwardPass backward);
+  // Σ w·loss of the block.
+  absl::StatusOr<double> AddBlock(const Batch& batch, const Block& block, BackwardPass backward);
   double AddPenalties(std::span<const float> parameters, std::span<float> gradient) const;
 
   const Network& network_;
@@ -68,6 +80,7 @@ class BatchGradient {
   const bool drops_;
   const bool has_penalties_;
   Workspace workspace_;
+  TileScratch scratch_;
 };
 
 // Whether a layer of the network drops activations while training.

@@ -131,18 +131,19 @@ class GradientPass {
     const ConstMatrixView x = workspace_.input(l, count);
     CopyIfWanted(dz, output(l).dz, first_row_);
     if (output(l).weights.data != nullptr || !output(l).bias.empty()) {
-      Dense::BackwardParameters(executor_, x, Weighted(dz),
-                                {.dw = output(l).weights,
-                                 .db = output(l).bias,
-                                 .scale = scale_,
-                                 .keep = first_row_ == 0 ? 0.0F : 1.0F});
+      chain_.layer(parameters(), l)
+          .BackwardParameters(executor_, x, Weighted(dz),
+                              {.dw = output(l).weights,
+                               .db = output(l).bias,
+                               .scale = scale_,
+                               .keep = first_row_ == 0 ? 0.0F : 1.0F});
     }
     if (!outputs_.example_norms.empty()) AddNorms(x, dz);
     if (l > 0) {
       BackwardActivation(l, count);
     } else if (outputs_.inputs.data != nullptr) {
       const MatrixView dx = outputs_.inputs.Rows(first_row_, count);
-      chain_.layer(parameters(), 0).BackwardInputs(executor_, dz, dx, [](const Tile&) {});
+      chain_.layer(parameters(), 0).BackwardInputs(executor_, dz, dx);
       state_.normalization->inputs.Unscale(dx);
     }
   }
@@ -150,8 +151,7 @@ class GradientPass {
   // dA[l−1] = dZ[l]·W[l],  dZ[l−1] = dA[l−1] ∘ f'(Z[l−1]).
   void BackwardActivation(int64_t l, int64_t count) {
     const MatrixView da = workspace_.dz(l - 1, count);
-    chain_.layer(parameters(), l)
-        .BackwardInputs(executor_, workspace_.dz(l, count), da, [](const Tile&) {});
+    chain_.layer(parameters(), l).BackwardInputs(executor_, workspace_.dz(l, count), da);
     CopyIfWanted(da, output(l - 1).da, first_row_);
     MultiplyByDerivative(network_.spec().layers[static_cast<size_t>(l - 1)].activation,
                          workspace_.a(l - 1, count), workspace_.z(l - 1, count), da);

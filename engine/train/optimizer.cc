@@ -80,13 +80,14 @@ bool Optimizer::Update(const Executor& executor, double learning_rate, int64_t t
   const UpdateRule rule = RuleOf(learning_rate, t, needs_norm() ? norm : 0.0);
   std::atomic<bool> finite = true;
   executor.ParallelFor(static_cast<int64_t>(runs_.size()), [&](int64_t i) {
-    if (UpdateRun(rule, runs_[static_cast<size_t>(i)], blocks)) return;
+    const Run& run = runs_[static_cast<size_t>(i)];
+    if (UpdateRun(rule, run, Part(blocks.gradient, run.first, run.count), blocks)) return;
     finite.store(false, std::memory_order_relaxed);
   });
   return finite.load(std::memory_order_relaxed);
 }
 
-bool Optimizer::UpdatePart(const UpdateRule& rule, int64_t first, int64_t count,
+bool Optimizer::UpdatePart(const UpdateRule& rule, int64_t first, std::span<const float> gradient,
                            const UpdateBlocks& blocks) const {
   bool decay = false;
   if (spec_.weight_decay != 0.0) {
@@ -95,10 +96,11 @@ bool Optimizer::UpdatePart(const UpdateRule& rule, int64_t first, int64_t count,
                          [](int64_t place, const Run& run) { return place < run.first; });
     decay = std::prev(after)->decay;
   }
-  return UpdateRun(rule, {.first = first, .count = count, .decay = decay}, blocks);
+  const auto count = static_cast<int64_t>(gradient.size());
+  return UpdateRun(rule, {.first = first, .count = count, .decay = decay}, gradient, blocks);
 }
 
-bool Optimizer::UpdateRun(const UpdateRule& rule, const Run& run,
+bool Optimizer::UpdateRun(const UpdateRule& rule, const Run& run, std::span<const float> gradient,
                           const UpdateBlocks& blocks) const {
   const int arrays = StateArrays(rule.kind, rule.momentum);
   UpdateState state;
@@ -107,9 +109,8 @@ bool Optimizer::UpdateRun(const UpdateRule& rule, const Run& run,
     state.in[k] = Part(blocks.state, first, run.count);
     state.out[k] = Part(blocks.new_state, first, run.count);
   }
-  return UpdateParameters(rule, run.decay, Part(blocks.parameters, run.first, run.count),
-                          Part(blocks.gradient, run.first, run.count), state,
-                          Part(blocks.new_parameters, run.first, run.count));
+  return UpdateParameters(rule, run.decay, Part(blocks.parameters, run.first, run.count), gradient,
+                          state, Part(blocks.new_parameters, run.first, run.count));
 }
 
 }  // namespace chainrule::engine

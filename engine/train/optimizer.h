@@ -19,7 +19,7 @@ namespace chainrule::engine {
 // one after another.
 struct UpdateBlocks {
   std::span<const float> parameters;
-  std::span<const float> gradient;
+  std::span<const float> gradient;  // not read by UpdatePart
   std::span<const float> state;
   std::span<float> new_parameters;
   std::span<float> new_state;
@@ -46,9 +46,9 @@ class Optimizer {
   // One step's update in parts, for gradients that become complete part by part. Bits
   // are those of Update. Requires !needs_norm().
   UpdateRule Rule(double learning_rate, int64_t t) const { return RuleOf(learning_rate, t, 0.0); }
-  // Of elements [first, first + count) of the block, which are all weights or all
-  // biases. Thread-safe. Returns whether the new ones are finite.
-  bool UpdatePart(const UpdateRule& rule, int64_t first, int64_t count,
+  // Of the elements from `first` on, which are all weights or all biases, by their part
+  // of the gradient. Thread-safe. Returns whether the new ones are finite.
+  bool UpdatePart(const UpdateRule& rule, int64_t first, std::span<const float> gradient,
                   const UpdateBlocks& blocks) const;
 
  private:
@@ -60,7 +60,8 @@ class Optimizer {
   };
 
   void AddRuns(int64_t first, int64_t count, bool decay);
-  bool UpdateRun(const UpdateRule& rule, const Run& run, const UpdateBlocks& blocks) const;
+  bool UpdateRun(const UpdateRule& rule, const Run& run, std::span<const float> gradient,
+                 const UpdateBlocks& blocks) const;
   UpdateRule RuleOf(double learning_rate, int64_t t, double norm) const;
 
   const OptimizerSpec spec_;

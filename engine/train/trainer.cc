@@ -237,12 +237,12 @@ absl::StatusOr<BatchLoss> Trainer::Impl::UpdateInParts() {
   const UpdateBlocks blocks = Blocks();
   const UpdateRule rule = optimizer_.Rule(progress_.learning_rate, optimizer_steps_ + 1);
   std::atomic<bool> finite = true;
-  const absl::StatusOr<BatchLoss> batch =
-      batch_gradient_->Compute(&feed_, NextBatchRows(), parameters_.current(), step_,
-                               gradient_.span(), [&](int64_t first, int64_t count) {
-                                 if (optimizer_.UpdatePart(rule, first, count, blocks)) return;
-                                 finite.store(false, std::memory_order_relaxed);
-                               });
+  const auto update = [&](int64_t first, std::span<const float> part) {
+    if (optimizer_.UpdatePart(rule, first, part, blocks)) return;
+    finite.store(false, std::memory_order_relaxed);
+  };
+  const absl::StatusOr<BatchLoss> batch = batch_gradient_->ComputeInParts(
+      &feed_, NextBatchRows(), parameters_.current(), step_, gradient_.span(), update);
   if (!batch.ok()) return batch;
   if (!std::isfinite(batch->loss_sum)) return StopDiverged("the loss");
   if (!finite.load(std::memory_order_relaxed)) return StopDiverged("a gradient or a new parameter");

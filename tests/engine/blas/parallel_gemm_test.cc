@@ -1,6 +1,7 @@
 #include "engine/blas/parallel_gemm.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -13,7 +14,7 @@
 namespace chainrule::engine {
 namespace {
 
-struct Product {
+struct Shape {
   Transpose transpose_a;
   Transpose transpose_b;
   int64_t rows;
@@ -22,7 +23,7 @@ struct Product {
 };
 
 // Forward, weight gradient and input gradient, small, large and thin.
-const Product kProducts[] = {
+const Shape kProducts[] = {
     {Transpose::kNo, Transpose::kYes, 128, 512, 784},
     {Transpose::kYes, Transpose::kNo, 512, 784, 128},
     {Transpose::kNo, Transpose::kNo, 128, 512, 256},
@@ -33,11 +34,11 @@ const Product kProducts[] = {
     {Transpose::kYes, Transpose::kYes, 700, 600, 0},
 };
 
-class ParallelGemmTest : public testing::TestWithParam<Product> {
+class ParallelGemmTest : public testing::TestWithParam<Shape> {
  protected:
   static void SetUpTestSuite() { ASSERT_TRUE(StartBlas(2).ok()); }
 
-  const Product product_ = GetParam();
+  const Shape product_ = GetParam();
   const Matrix a_ = RandomOperand(product_.transpose_a, product_.rows, product_.inner, 1);
   const Matrix b_ = RandomOperand(product_.transpose_b, product_.inner, product_.columns, 2);
 
@@ -75,11 +76,10 @@ TEST_P(ParallelGemmTest, EpilogueSeesEachElementOnceAfterItsProduct) {
   ParallelGemm(executor, product_.transpose_a, product_.transpose_b, 1.0F, a_.view(), b_.view(),
                0.0F, plain.view());
   ParallelGemm(executor, product_.transpose_a, product_.transpose_b, 1.0F, a_.view(), b_.view(),
-               0.0F, c.view(), [&](const Tile& tile) {
-                 const MatrixView block =
-                     c.view().Block(tile.row, tile.column, tile.rows, tile.columns);
-                 for (int64_t i = 0; i < block.rows; ++i) {
-                   for (float& element : block.row(i)) element += 1.0F;
+               0.0F, c.view(), [&](const Tile& tile, MatrixView part) {
+                 EXPECT_EQ(part.data, TileOf(c.view(), tile).data);
+                 for (int64_t i = 0; i < part.rows; ++i) {
+                   for (float& element : part.row(i)) element += 1.0F;
                  }
                });
   for (int64_t i = 0; i < c.view().size(); ++i) {
@@ -87,13 +87,79 @@ TEST_P(ParallelGemmTest, EpilogueSeesEachElementOnceAfterItsProduct) {
   }
 }
 
+// A tile that nobody keeps has the bits that it would have in c.
+TEST_P(ParallelGemmTest, TilesInScratchAreTheTilesOfC) {
+  Matrix plain(product_.rows, product_.columns);
+  const int64_t stride = product_.columns + 5;
+  Matrix c(product_.rows, stride);  // whole rows, gaps included, gathered from the tiles
+  std::fill_n(c.data(), c.view().size(), 7.0F);
+  const Executor executor(3);
+  TileScratch scratch(3);
+  ParallelGemm(executor, product_.transpose_a, product_.transpose_b, 0.5F, a_.view(), b_.view(),
+               0.0F, plain.view());
+  for (int round = 0; round < 2; ++round) {  // the second finds the first one's numbers in scratch
+    const auto gather = [&](const Tile& tile, MatrixView part) {
+      EXPECT_TRUE(tile.columns < product_.columns || part.stride == stride);
+      const int64_t count = tile.columns == product_.columns ? stride : tile.columns;
+      for (int64_t i = 0; i < tile.rows; ++i) {
+        std::copy_n(part.row(i).data(), count, &c(tile.row + i, tile.column));
+      }
+    };
+    const Product product{.transpose_a = product_.transpose_a,
+                          .transpose_b = product_.transpose_b,
+                          .alpha = 0.5F,
+                          .a = a_.view(),
+                          .b = b_.view(),
+                          .c = MatrixView(nullptr, product_.rows, product_.columns, stride),
+                          .epilogue = gather,
+                          .scratch = &scratch};
+    ParallelGemm(executor, std::span(&product, 1));
+  }
+  for (int64_t i = 0; i < product_.rows; ++i) {
+    for (int64_t j = 0; j < product_.columns; ++j)
+      ASSERT_EQ(c(i, j), plain(i, j)) << i << ", " << j;
+    ASSERT_TRUE(c(i, product_.columns) == 0.0F || c(i, product_.columns) == 7.0F);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Products, ParallelGemmTest, testing::ValuesIn(kProducts));
+
+TEST(ParallelGemmsTest, SeveralProductsInOneLoopAreEachAsAlone) {
+  const auto nothing = [](const Tile&, MatrixView) {};
+  for (const int64_t scale : {1, 40}) {  // inline, and shared
+    const Matrix a = RandomMatrix(10 * scale, 9 * scale, 1);
+    const Matrix b = RandomMatrix(9 * scale, 20 * scale, 2);
+    const Matrix turned = RandomMatrix(10 * scale, 30 * scale, 3);
+    const auto products_into = [&](Matrix* first, Matrix* second) {
+      return std::array<Product, 2>{
+          Product{.a = a.view(), .b = b.view(), .c = first->view(), .epilogue = nothing},
+          Product{.transpose_a = Transpose::kYes,
+                  .alpha = 2.0F,
+                  .a = a.view(),
+                  .b = turned.view(),
+                  .c = second->view(),
+                  .epilogue = nothing}};
+    };
+    Matrix alone[] = {Matrix(10 * scale, 20 * scale), Matrix(9 * scale, 30 * scale)};
+    for (const Product& product : products_into(&alone[0], &alone[1])) {
+      ParallelGemm(Executor(1), std::span(&product, 1));
+    }
+    for (const int threads : {1, 2, 3, 8}) {
+      Matrix together[] = {Matrix(10 * scale, 20 * scale), Matrix(9 * scale, 30 * scale)};
+      ParallelGemm(Executor(threads), products_into(&together[0], &together[1]));
+      for (const int i : {0, 1}) {
+        const size_t bytes = sizeof(float) * static_cast<size_t>(alone[i].view().size());
+        EXPECT_EQ(std::memcmp(together[i].data(), alone[i].data(), bytes), 0) << threads;
+      }
+    }
+  }
+}
 
 TEST(ParallelGemmEmptyTest, EmptyOutputsRunNothing) {
   Matrix c(0, 5);
   int tiles = 0;
   ParallelGemm(Executor(2), Transpose::kNo, Transpose::kNo, 1.0F, Matrix(0, 3).view(),
-               Matrix(3, 5).view(), 0.0F, c.view(), [&](const Tile&) { ++tiles; });
+               Matrix(3, 5).view(), 0.0F, c.view(), [&](const Tile&, MatrixView) { ++tiles; });
   EXPECT_EQ(tiles, 0);
 }
 

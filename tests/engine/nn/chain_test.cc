@@ -1,8 +1,10 @@
 // The whole chain against central differences of its float64 twin.
 #include "engine/nn/chain.h"
 
+#include <atomic>
 #include <cmath>
 #include <tuple>
+#include <vector>
 
 #include "engine/kernels/reduce.h"
 #include "engine/nn/dropout.h"
@@ -203,6 +205,54 @@ TEST(ChainDropoutTest, BackwardMatchesCentralDifferencesOfTheMaskedNetwork) {
     weight = before;
     const double difference = (up - down) / (2.0 * double{kCoarse});
     EXPECT_NEAR(network.weights(gradient.span(), 0).data[k], difference, 2e-3);
+  }
+}
+
+// Products of several tiles, rows with gaps, and one layer that is a single unit.
+TEST(ChainPartsTest, PartsAreTheGradientAndEachComesOnce) {
+  constexpr int64_t kBatch = 300;
+  const NetworkSpec spec = MakeSpec(384, {500, 256, 1}, Activation::kTanh, Activation::kSigmoid,
+                                    Loss::kBinaryCrossEntropy);
+  const Network network(spec);
+  const SampleRows sample = MakeRows(spec, kBatch, 5);
+  AlignedBuffer parameters(static_cast<size_t>(network.block_size()));
+  network.Initialize(parameters.span());
+  AlignedBuffer whole(parameters.size());
+  AlignedBuffer in_parts(parameters.size());
+  for (const int threads : {1, 3}) {
+    const Executor executor(threads);
+    const Chain chain(network, executor);
+    Workspace workspace(network, kBatch, {});
+    TileScratch scratch(threads);
+    AlignedBuffer work(parameters.size());
+    std::vector<std::atomic<int>> told(parameters.size());
+    std::copy(sample.inputs.begin(), sample.inputs.end(), workspace.inputs(kBatch).data);
+    std::copy(sample.targets.begin(), sample.targets.end(), workspace.targets(kBatch).data);
+    chain.Forward(parameters.span(), kBatch, nullptr, &workspace);
+    chain.LossGradient(kBatch, &workspace);
+    chain.Backward(parameters.span(), kBatch, 0.5F, 0.0F, &workspace, whole.span());
+    chain.LossGradient(kBatch, &workspace);  // dz of the layers below was overwritten
+    chain.BackwardInParts(parameters.span(), kBatch, 0.5F, &workspace, &scratch, work.span(),
+                          [&](int64_t first, std::span<const float> part) {
+                            for (size_t i = 0; i < part.size(); ++i) {
+                              in_parts.data()[first + static_cast<int64_t>(i)] = part[i];
+                              ++told[static_cast<size_t>(first) + i];
+                            }
+                          });
+    EXPECT_TRUE(std::equal(whole.span().begin(), whole.span().end(), in_parts.span().begin()));
+    for (int64_t l = 0; l < network.layer_count(); ++l) {
+      const ConstMatrixView weights = network.weights(parameters.span(), l);
+      const auto offset = static_cast<size_t>(weights.data - parameters.data());
+      for (int64_t i = 0; i < weights.rows; ++i) {
+        for (int64_t j = 0; j < weights.columns; ++j) {
+          ASSERT_EQ(told[offset + static_cast<size_t>(i * weights.stride + j)], 1);
+        }
+      }
+      const auto bias = static_cast<size_t>(network.bias_offset(l));
+      for (size_t i = 0; i < static_cast<size_t>(network.layer_units(l)); ++i) {
+        ASSERT_EQ(told[bias + i], 1);
+      }
+    }
   }
 }
 

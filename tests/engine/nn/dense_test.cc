@@ -102,8 +102,8 @@ TEST_F(DenseBackwardTest, BackwardMatchesCentralDifferences) {
   std::vector<float> db(kUnits);
   Matrix dx(kBatch, kInputs);
   const Dense layer(w_.view(), b_, {.kind = Activation::kIdentity});
-  Dense::BackwardParameters(executor_, x_.view(), g_.view(), {.dw = dw.view(), .db = db});
-  layer.BackwardInputs(executor_, g_.view(), dx.view(), [](const Tile&) {});
+  layer.BackwardParameters(executor_, x_.view(), g_.view(), {.dw = dw.view(), .db = db});
+  layer.BackwardInputs(executor_, g_.view(), dx.view());
   for (int64_t j = 0; j < kUnits; ++j) {
     EXPECT_NEAR(db[static_cast<size_t>(j)], CentralDifference(&b_[static_cast<size_t>(j)]), 1e-5);
     for (int64_t k = 0; k < kInputs; ++k) EXPECT_NEAR(dw(j, k), CentralDifference(&w_(j, k)), 1e-5);
@@ -118,11 +118,12 @@ TEST_F(DenseBackwardTest, GradientsScaleAndAccumulate) {
   Matrix parts(kUnits, kInputs);
   std::vector<float> whole_db(kUnits);
   std::vector<float> parts_db(kUnits);
-  Dense::BackwardParameters(executor_, x_.view(), g_.view(),
-                            {.dw = whole.view(), .db = whole_db, .scale = 0.5F});
+  const Dense layer(w_.view(), b_, {.kind = Activation::kIdentity});
+  layer.BackwardParameters(executor_, x_.view(), g_.view(),
+                           {.dw = whole.view(), .db = whole_db, .scale = 0.5F});
   for (const int64_t first : {int64_t{0}, int64_t{2}}) {
     const int64_t count = first == 0 ? 2 : kBatch - 2;
-    Dense::BackwardParameters(
+    layer.BackwardParameters(
         executor_, x_.view().Rows(first, count), g_.view().Rows(first, count),
         {.dw = parts.view(), .db = parts_db, .scale = 0.5F, .keep = first == 0 ? 0.0F : 1.0F});
   }
@@ -137,7 +138,8 @@ TEST_F(DenseBackwardTest, WideBiasIsSummedWhole) {
   const Matrix x = RandomMatrix(500, 300, 10);  // dW has several tiles
   Matrix dw(700, 300);
   std::vector<float> db(700);
-  Dense::BackwardParameters(executor_, x.view(), dz.view(), {.dw = dw.view(), .db = db});
+  const Dense layer({}, {}, {});  // its parameters are not looked at
+  layer.BackwardParameters(executor_, x.view(), dz.view(), {.dw = dw.view(), .db = db});
   for (int64_t j = 0; j < 700; ++j) {
     double sum = 0;
     for (int64_t i = 0; i < 500; ++i) sum += double{dz(i, j)};
