@@ -7,8 +7,10 @@
 // Not in OpenBLAS's header, but exported by every build that chooses its core at run
 // time: what its constructor and destructor call. Null in other builds.
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming): the names are OpenBLAS's.
 void gotoblas_dynamic_init() __attribute__((weak));
 void gotoblas_dynamic_quit() __attribute__((weak));
+// NOLINTEND(readability-identifier-naming)
 }
 
 namespace chainrule::engine {
