@@ -26,14 +26,17 @@ void BatchReader::Read(const Executor& executor, const Examples& examples,
                        std::span<float> weights) const {
   const auto count = static_cast<int64_t>(rows.size());
   ForRowBlocks(executor, count, inputs.columns, [&](int64_t first, int64_t block) {
+    Example example = examples.At(rows[static_cast<size_t>(first)]);
     for (int64_t i = first; i < first + block; ++i) {
       const auto row = static_cast<size_t>(i);
-      if (i + 1 < count) examples.PrefetchInputs(rows[row + 1]);
-      examples.CopyInputs(rows[row], inputs.row(i));
+      const Example next = i + 1 < count ? examples.At(rows[row + 1]) : example;
+      next.PrefetchInputs();
+      example.CopyInputs(inputs.row(i));
       Standardize(inputs_, inputs.row(i));
-      examples.CopyTargets(rows[row], targets.row(i));
+      example.CopyTargets(targets.row(i));
       Standardize(targets_, targets.row(i));
-      weights[row] = examples.Weight(rows[row]);
+      weights[row] = example.Weight();
+      example = next;
     }
   });
 }

@@ -141,40 +141,38 @@ int64_t Examples::bytes() const {
   return sum;
 }
 
-Examples::Place Examples::Find(int64_t index) const {
+Example Examples::At(int64_t index) const {
   CHAINRULE_CHECK(!chunks_.empty());
+  if (chunks_.size() == 1) return {chunks_.data(), index};
   const auto after = std::upper_bound(first_rows_.begin(), first_rows_.end(), index);
   const auto chunk = static_cast<size_t>(after - first_rows_.begin()) - 1;
   return {&chunks_[chunk], index - first_rows_[chunk]};
 }
 
-void Examples::PrefetchInputs(int64_t index) const {
-  const Place place = Find(index);
-  place.chunk->inputs.PrefetchRow(place.row);
-}
-
-void Examples::CopyInputs(int64_t index, std::span<float> inputs) const {
-  const Place place = Find(index);
-  place.chunk->inputs.CopyRow(place.row, inputs);
-}
-
-void Examples::CopyTargets(int64_t index, std::span<float> targets) const {
-  const Place place = Find(index);
-  if (place.chunk->targets.data != nullptr) {
-    place.chunk->targets.CopyRow(place.row, targets);
+void Example::CopyTargets(std::span<float> targets) const {
+  if (chunk->targets.data != nullptr) {
+    chunk->targets.CopyRow(row, targets);
   } else {
-    WriteClass(place.chunk->class_ids[static_cast<size_t>(place.row)], targets);
+    WriteClass(chunk->class_ids[static_cast<size_t>(row)], targets);
   }
 }
 
-float Examples::Weight(int64_t index) const {
-  if (!weighted_) return 1.0F;
-  const Place place = Find(index);
-  if (place.chunk->sample_weights.data == nullptr) return 1.0F;
+float Example::Weight() const {
+  if (chunk->sample_weights.data == nullptr) return 1.0F;
   float weight = 1.0F;
-  place.chunk->sample_weights.CopyRow(place.row, {&weight, 1});
+  chunk->sample_weights.CopyRow(row, {&weight, 1});
   return weight;
 }
+
+void Examples::CopyInputs(int64_t index, std::span<float> inputs) const {
+  At(index).CopyInputs(inputs);
+}
+
+void Examples::CopyTargets(int64_t index, std::span<float> targets) const {
+  At(index).CopyTargets(targets);
+}
+
+float Examples::Weight(int64_t index) const { return weighted_ ? At(index).Weight() : 1.0F; }
 
 double Examples::WeightSum(std::span<const int64_t> indexes) const {
   if (!weighted_) return static_cast<double>(indexes.size());

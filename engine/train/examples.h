@@ -85,6 +85,20 @@ struct ExampleFault {
 // threads.
 std::optional<ExampleFault> FindFault(const ExampleChunk& chunk, const NetworkSpec& spec);
 
+// One example of a chunk. Borrows it.
+struct Example {
+  const ExampleChunk* chunk;
+  int64_t row;
+
+  // Asks the memory for the inputs, which CopyInputs will read soon.
+  void PrefetchInputs() const { chunk->inputs.PrefetchRow(row); }
+  void CopyInputs(std::span<float> inputs) const { chunk->inputs.CopyRow(row, inputs); }
+  // A class becomes a one-hot row; with one unit, 0 or 1.
+  void CopyTargets(std::span<float> targets) const;
+  // 1 where the chunk has no weights.
+  float Weight() const;
+};
+
 class Examples {
  public:
   Examples(int64_t input_width, int64_t output_width);
@@ -115,8 +129,7 @@ class Examples {
   void Gather(std::span<const int64_t> indexes, MatrixView inputs, MatrixView targets,
               std::span<float> weights) const;
 
-  // Asks the memory for an example's inputs, which CopyInputs will read soon.
-  void PrefetchInputs(int64_t index) const;
+  Example At(int64_t index) const;
   // One example's part of what Gather does.
   void CopyInputs(int64_t index, std::span<float> inputs) const;
   void CopyTargets(int64_t index, std::span<float> targets) const;
@@ -125,12 +138,6 @@ class Examples {
   double WeightSum(std::span<const int64_t> indexes) const;
 
  private:
-  struct Place {
-    const ExampleChunk* chunk;
-    int64_t row;
-  };
-  Place Find(int64_t index) const;
-
   int64_t input_width_;
   int64_t output_width_;
   int64_t rows_ = 0;
