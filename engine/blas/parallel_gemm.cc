@@ -11,6 +11,8 @@ namespace {
 // packs its operands anew, so a large product gives up that aim for fewer tiles, as
 // long as there are kEnoughTiles and none has more than kMostWork.
 constexpr int64_t kTileWork = 13'000'000;
+// A smaller product is still worth two cores from here on, and has two tiles.
+constexpr int64_t kLeastSplitWork = 4'000'000;
 constexpr int64_t kEnoughTiles = 8;
 constexpr int64_t kMostWork = 160'000'000;
 // To pack the operand that the tiles of a column share costs sgemm several times what
@@ -55,7 +57,9 @@ ConstMatrixView OpColumns(Transpose transpose, ConstMatrixView matrix, int64_t f
 
 TileSize ChooseTileSize(Transpose transpose_a, int64_t rows, int64_t columns, int64_t inner) {
   const int64_t work = rows * columns * inner;
-  const int64_t wanted = std::max(kTileWork, std::min(work / kEnoughTiles, kMostWork));
+  // Three quarters, for a half is rounded up.
+  const int64_t small = std::clamp(work / 4 * 3, kLeastSplitWork, kTileWork);
+  const int64_t wanted = std::max(small, std::min(work / kEnoughTiles, kMostWork));
   TileSize size{.rows = rows, .columns = columns};
   int64_t& kept = transpose_a == Transpose::kYes ? size.columns : size.rows;
   int64_t& split = transpose_a == Transpose::kYes ? size.rows : size.columns;

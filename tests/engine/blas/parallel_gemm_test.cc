@@ -169,6 +169,19 @@ TEST(ChooseTileSizeTest, SmallProductsAreOneTile) {
   EXPECT_EQ(size.columns, 64);
 }
 
+TEST(ChooseTileSizeTest, ProductsForTwoCoresAreTwoTiles) {
+  for (const int64_t units : {65, 80, 100, 128, 129}) {
+    const TileSize forward = ChooseTileSize(Transpose::kNo, 128, units, 784);
+    EXPECT_EQ(forward.rows, 128) << units;
+    EXPECT_LT(forward.columns, units);
+    EXPECT_GE(2 * forward.columns, units);
+    const TileSize gradient = ChooseTileSize(Transpose::kYes, units, 784, 128);
+    EXPECT_EQ(gradient.columns, 784) << units;
+    EXPECT_LT(gradient.rows, units);
+    EXPECT_GE(2 * gradient.rows, units);
+  }
+}
+
 TEST(ChooseTileSizeTest, LargeProductsAreSeveralTilesThatAreNotThin) {
   for (const Transpose transpose_a : {Transpose::kNo, Transpose::kYes}) {
     for (const auto& [rows, columns] : {std::pair(256, 2048), std::pair(4096, 128)}) {
