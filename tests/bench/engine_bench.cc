@@ -9,8 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/blas/blas_core.h"
 #include "engine/blas/blas_runtime.h"
 #include "engine/core/random.h"
+#include "engine/kernels/reduce.h"
 #include "engine/nn/predictor.h"
 #include "engine/train/trainer.h"
 #include "tests/bench/pairs.h"
@@ -183,18 +185,26 @@ void BenchPrediction(const Protocol& protocol, int64_t rows, double bar) {
   engine::Matrix outputs(rows, 10);
   for (int64_t i = 0; i < rows * 784; ++i) inputs.data()[i] = static_cast<float>(i % 17) * 0.05F;
   TrainingFloor floor(widths, rows);
+  const auto predict = [&] { predictor.Run(inputs.view(), outputs.view(), {}, &scratch); };
+  // The least there is to do: one pass over the weights that does next to nothing.
+  const auto read = [&] {
+    const std::span<const float> weights = state.parameters->span();
+    if (engine::FindNonFinite({weights.data(), 1, network.block_size()})) std::abort();
+  };
   const auto rates = Interleave(
       protocol, {[&](absl::Duration turn) { return Rate(turn, [&] { floor.RunForward(); }); },
-                 [&](absl::Duration turn) {
-                   return Rate(turn,
-                               [&] { predictor.Run(inputs.view(), outputs.view(), {}, &scratch); });
-                 }});
+                 [&](absl::Duration turn) { return Rate(turn, predict); },
+                 [&](absl::Duration turn) { return Rate(turn, read); }});
   PrintRatio(absl::StrCat("predict 784-512-256-10, ", rows, " rows, 1 thread"),
              QuartilesOf(Ratios(rates[1], rates[0])), bar,
              absl::StrCat(absl::SixDigits(1e6 / QuartilesOf(rates[1]).median), " us"));
+  if (rows > 1) return;
+  PrintRatio("  over one bare read of the weights", QuartilesOf(Ratios(rates[1], rates[2])), 0,
+             absl::StrCat(absl::SixDigits(1e6 / QuartilesOf(rates[2]).median), " us a read"));
 }
 
 void Run(const Arguments& arguments) {
+  std::printf("OpenBLAS's kernels: %s\n", engine::BlasCoreName().c_str());
   std::printf("Rates as a multiple of the bare matrix products': median [quartiles]\n");
   const std::vector<Row> rows = {{{784, 512, 256, 10}, 128, 1, 0.92},
                                  {{784, 512, 256, 10}, 128, 2, 0.85},

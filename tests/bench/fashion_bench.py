@@ -4,13 +4,14 @@
 accuracy  784-512-256-10 (535,818 parameters) through the command line, on the test images.
 speed     rows a second of 784-128-10, batch 128, Adam: ours from the first byte sent to the last
           reply of one Fit of 10 epochs, the images sent once as UINT8, over scikit-learn's
-          MLPClassifier on the same images in memory. Both may use all cores; one after the other,
-          in pairs.
+          MLPClassifier on the same images in memory. Both may use all cores and the same kernels of
+          OpenBLAS, the server's choice; one after the other, in pairs.
 --quick runs both on a thousand images, to see that they run.
 """
 
 import gzip
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -19,9 +20,6 @@ import sys
 import tempfile
 import time
 import warnings
-
-import numpy
-from sklearn.neural_network import MLPClassifier
 
 FOLDER = pathlib.Path("/usr/share/datasets/fashion-mnist")
 LEARN = ["train-images-idx3-ubyte.gz", "--label-file", "train-labels-idx1-ubyte.gz"]
@@ -47,6 +45,9 @@ class Server:
         self.process.terminate()
         self.process.wait()
         self.folder.cleanup()
+
+    def blas_core(self):
+        return self.chainrule("info")["numerics"]["blas_core"]
 
     def chainrule(self, *words):
         done = subprocess.run(
@@ -74,11 +75,13 @@ def accuracy(server):
 
 
 def read(name, header, shape):
+    import numpy  # pylint: disable=import-outside-toplevel  # see main
     with gzip.open(FOLDER / name) as file:
         return numpy.frombuffer(file.read(), numpy.uint8, offset=header).reshape(shape)[:ROWS]
 
 
 def peer_rows_per_second(images, labels):
+    from sklearn.neural_network import MLPClassifier  # pylint: disable=import-outside-toplevel
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that so few epochs do not converge
         peer = MLPClassifier((128,), solver="adam", batch_size=BATCH, max_iter=PEER_EPOCHS)
@@ -88,7 +91,7 @@ def peer_rows_per_second(images, labels):
 
 
 def speed(server):
-    images = (read(LEARN[0], 16, (-1, 784)) / 255).astype(numpy.float32)
+    images = (read(LEARN[0], 16, (-1, 784)) / 255).astype("float32")
     labels = read(LEARN[2], 8, (-1,))
     pairs = []
     for number in range(ROUNDS):
@@ -105,6 +108,8 @@ def speed(server):
 
 def main():
     with Server() as server:
+        # For NumPy's OpenBLAS, which reads it when it is loaded.
+        os.environ.setdefault("OPENBLAS_CORETYPE", server.blas_core())
         for name, benchmark in {"fashion speed": speed, "fashion accuracy": accuracy}.items():
             if OPTIONS.get("only", "") in name:
                 benchmark(server)
