@@ -1,5 +1,6 @@
 #include "server/models/facts_book.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,18 @@ CheckpointFacts FactsBook::checkpoint() const {
 std::vector<StoredVersion> FactsBook::versions() const {
   MutexLock lock(&mutex_);
   return stored_.versions;
+}
+
+std::optional<StoredVersion> FactsBook::version(int64_t number) const {
+  MutexLock lock(&mutex_);
+  const auto found = std::ranges::find(stored_.versions, number, &StoredVersion::number);
+  return found == stored_.versions.end() ? std::nullopt : std::optional(*found);
+}
+
+std::optional<int64_t> FactsBook::alias(absl::string_view name) const {
+  MutexLock lock(&mutex_);
+  const auto found = stored_.facts.aliases.find(std::string(name));
+  return found == stored_.facts.aliases.end() ? std::nullopt : std::optional(found->second);
 }
 
 absl::Status FactsBook::Change(Edit edit) {

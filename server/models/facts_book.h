@@ -4,11 +4,13 @@
 #ifndef CHAINRULE_SERVER_MODELS_FACTS_BOOK_H_
 #define CHAINRULE_SERVER_MODELS_FACTS_BOOK_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "engine/core/mutex.h"
 #include "server/models/keeper.h"
 #include "server/store/store.h"
@@ -23,6 +25,9 @@ class FactsBook {
   ModelFacts facts() const;
   CheckpointFacts checkpoint() const;
   std::vector<StoredVersion> versions() const;
+  // One of them, without a copy of the others; none: there is none.
+  std::optional<StoredVersion> version(int64_t number) const;
+  std::optional<int64_t> alias(absl::string_view name) const;
 
   // Runs `edit(&stored, &change)`, which may refuse, brings what it leaves in `change` to
   // the store, and then lets it be seen. `edit` may wait for the disk; it runs alone.

@@ -70,6 +70,10 @@ absl::StatusOr<int64_t> Model::ResolveVersion(absl::string_view version) const {
   return impl_->ResolveVersion(version);
 }
 
+std::optional<int64_t> Model::FindAlias(absl::string_view alias) const {
+  return impl_->book().alias(alias);
+}
+
 absl::StatusOr<VersionDescription> Model::GetVersion(int64_t number) const {
   return impl_->GetVersion(number);
 }

@@ -92,6 +92,8 @@ class Model : public std::enable_shared_from_this<Model> {
 
   // The number that a number or an alias means. NOT_FOUND, VERSION_NOT_FOUND.
   absl::StatusOr<int64_t> ResolveVersion(absl::string_view version) const;
+  // The same of an alias that need not be there.
+  std::optional<int64_t> FindAlias(absl::string_view alias) const;
   absl::StatusOr<VersionDescription> GetVersion(int64_t number) const;
   std::vector<VersionDescription> ListVersions() const;  // by number
   // A version's numbers for readers, if they are in memory; else null.

@@ -19,17 +19,14 @@ absl::StatusOr<int64_t> Model::Impl::ResolveVersion(absl::string_view version) c
     if (!FindVersion(number).ok()) return VersionNotFound(id_, version);
     return number;
   }
-  const ModelFacts facts = book_.facts();
-  const auto alias = facts.aliases.find(std::string(version));
-  if (alias == facts.aliases.end()) return VersionNotFound(id_, version);
-  return alias->second;
+  const std::optional<int64_t> alias = book_.alias(version);
+  return alias.has_value() ? *alias : absl::StatusOr<int64_t>(VersionNotFound(id_, version));
 }
 
 absl::StatusOr<StoredVersion> Model::Impl::FindVersion(int64_t number) const {
-  for (StoredVersion& version : book_.versions()) {
-    if (version.number == number) return std::move(version);
-  }
-  return VersionNotFound(id_, absl::StrCat(number));
+  std::optional<StoredVersion> version = book_.version(number);
+  if (!version.has_value()) return VersionNotFound(id_, absl::StrCat(number));
+  return *std::move(version);
 }
 
 VersionDescription Model::Impl::DescribeVersion(const StoredVersion& version) const {

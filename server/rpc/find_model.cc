@@ -1,5 +1,7 @@
 #include "server/rpc/find_model.h"
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -8,26 +10,29 @@
 namespace chainrule::server {
 namespace {
 
+// `version`: 0 is the live weights.
+absl::StatusOr<FoundModel> Open(const Environment& environment, std::shared_ptr<Model> model,
+                                int64_t version) {
+  absl::StatusOr<std::shared_ptr<const ModelSettings>> settings = model->settings();
+  if (!settings.ok()) return settings.status();
+  FoundModel found;
+  found.version = version;
+  found.snapshot = version > 0 ? model->version_snapshot(version) : model->snapshot();
+  found.context.id = model->id();
+  found.context.settings = *std::move(settings);
+  found.context.limits = &environment.limits;
+  found.model = std::move(model);
+  return found;
+}
+
 absl::StatusOr<FoundModel> Find(const Environment& environment, const std::string& id,
                                 const std::string& version) {
   absl::StatusOr<std::shared_ptr<Model>> model = environment.registry->Find(id);
   if (!model.ok()) return model.status();
-  absl::StatusOr<std::shared_ptr<const ModelSettings>> settings = (*model)->settings();
-  if (!settings.ok()) return settings.status();
-  FoundModel found;
-  if (version.empty()) {
-    found.snapshot = (*model)->snapshot();
-  } else {
-    const absl::StatusOr<int64_t> number = (*model)->ResolveVersion(version);
-    if (!number.ok()) return number.status();
-    found.version = *number;
-    found.snapshot = (*model)->version_snapshot(*number);
-  }
-  found.context.id = id;
-  found.context.settings = *std::move(settings);
-  found.context.limits = &environment.limits;
-  found.model = *std::move(model);
-  return found;
+  if (version.empty()) return Open(environment, *std::move(model), 0);
+  const absl::StatusOr<int64_t> number = (*model)->ResolveVersion(version);
+  if (!number.ok()) return number.status();
+  return Open(environment, *std::move(model), *number);
 }
 
 }  // namespace
@@ -43,6 +48,14 @@ absl::StatusOr<FoundModel> FindReadModel(const Environment& environment, absl::s
   const absl::StatusOr<ModelReference> reference = ParseModelReference(name, field);
   if (!reference.ok()) return reference.status();
   return Find(environment, reference->id, reference->revision);
+}
+
+absl::StatusOr<FoundModel> FindDefaultModel(const Environment& environment, absl::string_view id,
+                                            absl::string_view alias) {
+  absl::StatusOr<std::shared_ptr<Model>> model = environment.registry->Find(id);
+  if (!model.ok()) return model.status();
+  const std::optional<int64_t> number = (*model)->FindAlias(alias);
+  return Open(environment, *std::move(model), number.value_or(0));
 }
 
 absl::StatusOr<FoundModel> LoadReadModel(const Environment& environment, absl::string_view name,

@@ -30,7 +30,10 @@ absl::StatusOr<FoundModel> FindLiveModel(const Environment& environment, absl::s
 // Where weights are only read:
 absl::StatusOr<FoundModel> FindReadModel(const Environment& environment, absl::string_view name,
                                          absl::string_view field = "model");
-// The same, in memory: for worker threads, as it may wait for the disk. DATA_LOSS,
+// The version of `id` that `alias` names, or the live weights where there is no such alias.
+absl::StatusOr<FoundModel> FindDefaultModel(const Environment& environment, absl::string_view id,
+                                            absl::string_view alias);
+// The same as FindReadModel, in memory: for worker threads, as it may wait for the disk. DATA_LOSS,
 // MODEL_DAMAGED; UNAVAILABLE, STORAGE_FAILED.
 absl::StatusOr<FoundModel> LoadReadModel(const Environment& environment, absl::string_view name,
                                          absl::string_view field = "model");

@@ -61,20 +61,16 @@ InferenceServiceImpl::InferenceServiceImpl(const Environment* environment, std::
       model_infer_(environment, "GRPCInferenceService/ModelInfer"),
       model_config_(environment, "GRPCInferenceService/ModelConfig", environment->clerks),
       model_statistics_(environment, "GRPCInferenceService/ModelStatistics", environment->clerks),
-      repository_index_(environment, "GRPCInferenceService/RepositoryIndex", environment->clerks) {}
+      repository_index_(environment, "GRPCInferenceService/RepositoryIndex", environment->clerks) {
+  SetMessageAllocatorFor_ModelInfer(&messages_);
+}
 
 absl::StatusOr<FoundModel> InferenceServiceImpl::Find(absl::string_view id,
                                                       absl::string_view version,
                                                       absl::string_view field) const {
   if (absl::Status status = CheckModelId(id, field); !status.ok()) return status;
-  const std::string name = ModelName(id);
-  if (version.empty()) {
-    const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(id);
-    const bool has_default = model.ok() && (*model)->ResolveVersion(kDefaultAlias).ok();
-    return FindReadModel(environment_, has_default ? absl::StrCat(name, "@", kDefaultAlias) : name,
-                         field);
-  }
-  return FindReadModel(environment_, absl::StrCat(name, "@", version), field);
+  if (version.empty()) return FindDefaultModel(environment_, id, kDefaultAlias);
+  return FindReadModel(environment_, absl::StrCat(ModelName(id), "@", version), field);
 }
 
 grpc::ServerUnaryReactor* InferenceServiceImpl::ServerLive(

@@ -6,6 +6,7 @@
 
 #include "inference/grpc_service.grpc.pb.h"
 #include "server/rpc/find_model.h"
+#include "server/rpc/message_pool.h"
 #include "server/rpc/unary_call.h"
 
 namespace chainrule::server {
@@ -55,6 +56,7 @@ class InferenceServiceImpl final : public inference::GRPCInferenceService::Callb
 
   const Environment& environment_;
   const std::string version_;
+  MessagePool<inference::ModelInferRequest, inference::ModelInferResponse> messages_;
   const Rpc server_live_, server_ready_, model_ready_, server_metadata_, model_metadata_,
       model_infer_, model_config_, model_statistics_, repository_index_;
 };

@@ -24,7 +24,9 @@ struct Pending {
 PredictionServiceImpl::PredictionServiceImpl(const Environment* environment)
     : environment_(*environment),
       predict_(environment, "PredictionService/Predict"),
-      stream_predict_(environment, "PredictionService/StreamPredict") {}
+      stream_predict_(environment, "PredictionService/StreamPredict") {
+  SetMessageAllocatorFor_Predict(&messages_);
+}
 
 grpc::ServerUnaryReactor* PredictionServiceImpl::Predict(grpc::CallbackServerContext* context,
                                                          const v1::PredictRequest* request,

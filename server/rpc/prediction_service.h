@@ -3,6 +3,7 @@
 #define CHAINRULE_SERVER_RPC_PREDICTION_SERVICE_H_
 
 #include "chainrule/v1/prediction_service.grpc.pb.h"
+#include "server/rpc/message_pool.h"
 #include "server/rpc/unary_call.h"
 
 namespace chainrule::server {
@@ -23,6 +24,7 @@ class PredictionServiceImpl final : public v1::PredictionService::CallbackServic
   absl::Status QueuePredict(Call* call);
 
   const Environment& environment_;
+  MessagePool<v1::PredictRequest, v1::PredictResponse> messages_;
   const Rpc predict_, stream_predict_;
 };
 

@@ -31,6 +31,9 @@ class UnaryCallBase : public grpc::ServerUnaryReactor {
  private:
   void OnCancel() override { scope_.Cancel(); }
   void OnDone() override;
+  // OnDone and OnCancel take no time, so gRPC calls them where it is, instead of waking a
+  // thread for each call: adr/0001-inline-reactions.md.
+  bool InternalInlineable() override { return true; }
 
   CallScope scope_;
   engine::Mutex hand_over_;  // between the thread that finishes and gRPC's
