@@ -50,7 +50,7 @@ absl::Status Model::Impl::LoadNumbers() {
   if (!status.ok() && !damaged) return status;
   {
     MutexLock lock(&mutex_);
-    if (status.ok()) cold_ = Cold();
+    if (status.ok()) cold_.Clear();
     cold_.damage = status;
     inexact_ = numbers_.inexact();
   }

@@ -73,6 +73,13 @@ class Model::Impl {
     std::optional<int64_t> tail_step;  // where the records behind the checkpoint lead
     absl::Status damage;               // why they cannot be had
     std::optional<StoredSettings> settings;
+
+    // Not by assigning another: g++ 12 takes that one's settings for uninitialized.
+    void Clear() {
+      tail_step.reset();
+      damage = absl::OkStatus();
+      settings.reset();
+    }
   };
   // A version that was read.
   struct ReadVersion {

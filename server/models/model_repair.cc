@@ -59,7 +59,7 @@ absl::Status Model::Impl::PutReplacement(std::shared_ptr<const ModelSettings> se
   }
   {
     MutexLock lock(&mutex_);
-    cold_ = Cold();
+    cold_.Clear();
   }
   keeper_->TellCondition(id_, uid_, ModelCondition::kReady);
   keeper_->TellLoaded();
