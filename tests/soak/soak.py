@@ -67,8 +67,8 @@ def of_overload(rpc, run):
 
 def soak_overload():
     print("ten times the capacity for a minute, of each of Predict and Train")
-    for rpc, widths, rows in (("predict", (256, 1024, 1024, 8), 32), ("train", (64, 256, 8), 64)):
-        run = load.overload(SERVER, rpc, widths=widths, rows=rows, queue=32, seconds=60)
+    for rpc, widths in (("predict", (64, 2048, 2048, 8)), ("train", (64, 1024, 1024, 8))):
+        run = load.overload(SERVER, rpc, widths=widths, rows=64, queue=32, seconds=60)
         of_overload(rpc, run)
         expect(run["offered"] > 10 * run["capacity"], "ten times the capacity was offered")
         expect(abs(run["memory"].growth()) < 8 * MIB, "memory is flat")
