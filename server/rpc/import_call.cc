@@ -33,7 +33,8 @@ void ImportCall::OnReadDone(bool ok) {
 }
 
 absl::Status ImportCall::Receive() {
-  const auto bytes = static_cast<int64_t>(incoming_->ByteSizeLong());
+  // As it is kept: many small messages take far more than they bring.
+  const auto bytes = static_cast<int64_t>(incoming_->SpaceUsedLong());
   if (file_.has_value()) {
     if (absl::Status status = scope_.Grow(bytes); !status.ok()) return status;
     return file_->Add(std::move(incoming_));
