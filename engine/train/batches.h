@@ -5,10 +5,16 @@
 #define CHAINRULE_ENGINE_TRAIN_BATCHES_H_
 
 #include <cstdint>
+#include <memory>
 #include <span>
-#include <vector>
+
+#include "engine/train/row_order.h"
 
 namespace chainrule::engine {
+
+// Up to so many rows orders are lists, 128 MiB; beyond, rules, which draw other ones. It
+// decides bits.
+inline constexpr int64_t kMaxListedRows = int64_t{1} << 24;
 
 // A random permutation of `rows`, in place (R. Durstenfeld's form of the shuffle of
 // Fisher and Yates, CACM 7, 1964). `key`: the model's step when the call began + the
@@ -16,14 +22,20 @@ namespace chainrule::engine {
 // share a key.
 void Shuffle(int64_t seed, int64_t key, std::span<int64_t> rows);
 
+// The rows of `base`, which is borrowed, in a random order; `key` as Shuffle's. A list that is
+// Shuffle's, up to `max_listed` rows.
+std::unique_ptr<const RowOrder> ShuffledRows(int64_t seed, int64_t key, const RowOrder& base,
+                                             int64_t max_listed = kMaxListedRows);
+
 struct RowSplit {
-  std::vector<int64_t> training;  // both in rising order
-  std::vector<int64_t> validation;
+  std::unique_ptr<const RowOrder> training;  // both in rising order
+  std::unique_ptr<const RowOrder> validation;
 };
 
 // Draws fraction·rows rows, rounded to the nearest, for validation: one at least if
 // the fraction is above 0, and never all. `step`: the model's when the call began.
-RowSplit SplitRows(int64_t seed, int64_t step, int64_t rows, double fraction);
+RowSplit SplitRows(int64_t seed, int64_t step, int64_t rows, double fraction,
+                   int64_t max_listed = kMaxListedRows);
 
 }  // namespace chainrule::engine
 

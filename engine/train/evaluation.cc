@@ -1,7 +1,6 @@
 #include "engine/train/evaluation.h"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "engine/kernels/loss.h"
@@ -11,41 +10,41 @@
 namespace chainrule::engine {
 
 Evaluator::Evaluator(const Network& network, const Predictor& predictor,
-                     const Normalization& normalization, double threshold, const Executor& executor,
-                     int64_t block_rows)
+                     const Normalization& normalization, double threshold, const Executor& executor)
     : network_(network),
       predictor_(predictor),
       normalization_(normalization),
       executor_(executor),
-      block_rows_(static_cast<size_t>(block_rows)),
-      inputs_(block_rows, network.spec().input_width),
-      targets_(block_rows, network.spec().output_width()),
-      outputs_(block_rows, network.spec().output_width()),
-      logits_(block_rows, network.spec().output_width()),
-      weights_(block_rows_),
-      row_loss_(block_rows_),
       metrics_(network.spec(), threshold) {}
 
-absl::Status Evaluator::Add(const Examples& examples, std::span<const int64_t> rows,
+void Evaluator::MakeRoom(int64_t count) {
+  if (count <= inputs_.rows()) return;
+  inputs_ = Matrix(count, network_.spec().input_width);
+  targets_ = Matrix(count, network_.spec().output_width());
+  outputs_ = Matrix(count, network_.spec().output_width());
+  logits_ = Matrix(count, network_.spec().output_width());
+  weights_.resize(static_cast<size_t>(count));
+  row_loss_.resize(static_cast<size_t>(count));
+}
+
+absl::Status Evaluator::Add(const Examples& examples, const RowOrder& rows,
                             const Cancellation& cancellation) {
   RowFeed feed(examples);
   feed.Begin(rows);
-  for (size_t first = 0; first < rows.size(); first += block_rows_) {
+  for (int64_t first = 0; first < rows.size(); first += kMaxBlockRows) {
     if (absl::Status status = cancellation.Check(); !status.ok()) return status;
-    const size_t count = std::min(block_rows_, rows.size() - first);
-    absl::Status status = AddBlock(&feed, static_cast<int64_t>(count));
+    absl::Status status = AddBlock(&feed, std::min(kMaxBlockRows, rows.size() - first));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
 absl::Status Evaluator::Add(const Examples& examples, const Cancellation& cancellation) {
-  std::vector<int64_t> rows(static_cast<size_t>(examples.rows()));
-  std::iota(rows.begin(), rows.end(), int64_t{0});
-  return Add(examples, rows, cancellation);
+  return Add(examples, AllRows(examples.rows()), cancellation);
 }
 
 absl::Status Evaluator::AddBlock(RowFeed* feed, int64_t count) {
+  MakeRoom(count);
   if (absl::Status status = Gather(feed, count); !status.ok()) return status;
   const MatrixView targets = targets_.view().Rows(0, count);
   const MatrixView outputs = outputs_.view().Rows(0, count);
@@ -91,11 +90,10 @@ Evaluation Evaluator::Finish() const {
 
 absl::StatusOr<Evaluation> EvaluateRows(const Network& network, const Predictor& predictor,
                                         const Normalization& normalization,
-                                        const Examples& examples, std::span<const int64_t> rows,
+                                        const Examples& examples, const RowOrder& rows,
                                         double threshold, const Executor& executor,
                                         const Cancellation& cancellation) {
-  const int64_t block = std::min(static_cast<int64_t>(rows.size()), kMaxBlockRows);
-  Evaluator evaluator(network, predictor, normalization, threshold, executor, block);
+  Evaluator evaluator(network, predictor, normalization, threshold, executor);
   absl::Status status = evaluator.Add(examples, rows, cancellation);
   if (!status.ok()) return status;
   return evaluator.Finish();
@@ -105,10 +103,8 @@ absl::StatusOr<Evaluation> Evaluate(const Network& network, const Predictor& pre
                                     const Normalization& normalization, const Examples& examples,
                                     double threshold, const Executor& executor,
                                     const Cancellation& cancellation) {
-  std::vector<int64_t> rows(static_cast<size_t>(examples.rows()));
-  std::iota(rows.begin(), rows.end(), int64_t{0});
-  return EvaluateRows(network, predictor, normalization, examples, rows, threshold, executor,
-                      cancellation);
+  return EvaluateRows(network, predictor, normalization, examples, AllRows(examples.rows()),
+                      threshold, executor, cancellation);
 }
 
 }  // namespace chainrule::engine

@@ -15,6 +15,7 @@
 #include "engine/train/metrics.h"
 #include "engine/train/model_state.h"
 #include "engine/train/row_feed.h"
+#include "engine/train/row_order.h"
 
 namespace chainrule::engine {
 
@@ -29,14 +30,14 @@ struct Evaluation {
 // Single-threaded.
 class Evaluator {
  public:
-  // All are borrowed. `predictor` is of the same snapshot as `normalization`.
-  // `block_rows`: rows that run at a time, at most 4,096.
+  // All are borrowed. `predictor` is of the same snapshot as `normalization`. Costs memory for
+  // the largest block of rows that comes, of at most 4,096.
   Evaluator(const Network& network, const Predictor& predictor, const Normalization& normalization,
-            double threshold, const Executor& executor, int64_t block_rows = kMaxBlockRows);
+            double threshold, const Executor& executor);
 
   // The cancellation is polled between blocks: CANCELLED, DEADLINE_EXCEEDED and so on, as
   // Cancellation::Check. Of spooled rows also UNAVAILABLE, STORAGE_FAILED.
-  absl::Status Add(const Examples& examples, std::span<const int64_t> rows,
+  absl::Status Add(const Examples& examples, const RowOrder& rows,
                    const Cancellation& cancellation);
   // All examples.
   absl::Status Add(const Examples& examples, const Cancellation& cancellation);
@@ -44,6 +45,7 @@ class Evaluator {
   Evaluation Finish() const;
 
  private:
+  void MakeRoom(int64_t count);
   absl::Status AddBlock(RowFeed* feed, int64_t count);
   absl::Status Gather(RowFeed* feed, int64_t count);
   void AddLoss(int64_t count);
@@ -52,7 +54,6 @@ class Evaluator {
   const Predictor& predictor_;
   const Normalization& normalization_;
   const Executor& executor_;
-  const size_t block_rows_;
   Matrix inputs_;
   Matrix targets_;
   Matrix outputs_;
@@ -75,7 +76,7 @@ absl::StatusOr<Evaluation> Evaluate(const Network& network, const Predictor& pre
 // The same of some of the examples.
 absl::StatusOr<Evaluation> EvaluateRows(const Network& network, const Predictor& predictor,
                                         const Normalization& normalization,
-                                        const Examples& examples, std::span<const int64_t> rows,
+                                        const Examples& examples, const RowOrder& rows,
                                         double threshold, const Executor& executor,
                                         const Cancellation& cancellation);
 

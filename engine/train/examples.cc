@@ -181,6 +181,12 @@ double Examples::WeightSum(std::span<const int64_t> indexes) const {
   return sum;
 }
 
+absl::Status Examples::AddWeights(std::span<const int64_t> indexes, double* sum) const {
+  if (spooled_ != nullptr && weighted_) return spooled_->AddWeights(indexes, sum);
+  for (const int64_t index : indexes) *sum += weighted_ ? static_cast<double>(Weight(index)) : 1.0;
+  return absl::OkStatus();
+}
+
 void Examples::Gather(std::span<const int64_t> indexes, MatrixView inputs, MatrixView targets,
                       std::span<float> weights) const {
   for (size_t i = 0; i < indexes.size(); ++i) {

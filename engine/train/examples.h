@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "engine/core/matrix.h"
 #include "engine/nn/spec.h"
 #include "engine/train/spooled_rows.h"
@@ -134,8 +135,11 @@ class Examples {
   void CopyInputs(int64_t index, std::span<float> inputs) const;
   void CopyTargets(int64_t index, std::span<float> targets) const;
   float Weight(int64_t index) const;
-  // Σ weights[i] of these examples; their number, also of spooled ones, where none is weighted.
+  // Σ weights[i] of these examples; their number where no chunk has weights.
   double WeightSum(std::span<const int64_t> indexes) const;
+  // sum ← sum + Σ weights[i] of these examples, one after another; 1 each where none is
+  // weighted. Works on spooled rows, for which it may wait, or fail: UNAVAILABLE, STORAGE_FAILED.
+  absl::Status AddWeights(std::span<const int64_t> indexes, double* sum) const;
 
  private:
   int64_t input_width_;

@@ -68,15 +68,16 @@ Moments Merged(std::vector<Moments> parts) {
 
 // copy(row, destination) brings one row of `width` columns.
 template <typename Copy>
-Moments MomentsOf(std::span<const int64_t> rows, int64_t width, const Executor& executor,
-                  Copy copy) {
-  const auto count = static_cast<int64_t>(rows.size());
+Moments MomentsOf(const RowOrder& rows, int64_t width, const Executor& executor, Copy copy) {
+  const auto count = rows.size();
   const int64_t size = RowsOfAPart(count);
   std::vector<Moments> parts = Parts(count, width);
   executor.ParallelFor(static_cast<int64_t>(parts.size()), [&](int64_t index) {
     std::vector<float> row(static_cast<size_t>(width));
     for (int64_t i = index * size; i < std::min(count, (index + 1) * size); ++i) {
-      copy(rows[static_cast<size_t>(i)], std::span<float>(row));
+      int64_t number = 0;
+      rows.Copy(i, {&number, 1});
+      copy(number, std::span<float>(row));
       AddRow(row, &parts[static_cast<size_t>(index)]);
     }
   });
@@ -101,9 +102,9 @@ struct BothMoments {
 };
 
 // The same parts one after another, as the rows come.
-absl::StatusOr<BothMoments> SpooledMoments(const Examples& examples, std::span<const int64_t> rows,
+absl::StatusOr<BothMoments> SpooledMoments(const Examples& examples, const RowOrder& rows,
                                            int64_t target_width, const Cancellation& cancellation) {
-  const auto count = static_cast<int64_t>(rows.size());
+  const auto count = rows.size();
   const int64_t size = RowsOfAPart(count);
   std::vector<Moments> inputs = Parts(count, examples.input_width());
   std::vector<Moments> targets = Parts(count, target_width);
@@ -127,7 +128,7 @@ absl::StatusOr<BothMoments> SpooledMoments(const Examples& examples, std::span<c
   return BothMoments{Merged(std::move(inputs)), Merged(std::move(targets))};
 }
 
-absl::StatusOr<BothMoments> MomentsOfBoth(const Examples& examples, std::span<const int64_t> rows,
+absl::StatusOr<BothMoments> MomentsOfBoth(const Examples& examples, const RowOrder& rows,
                                           int64_t target_width, const Executor& executor,
                                           const Cancellation& cancellation) {
   if (examples.spooled() != nullptr) {
@@ -147,8 +148,7 @@ absl::StatusOr<BothMoments> MomentsOfBoth(const Examples& examples, std::span<co
 }  // namespace
 
 absl::StatusOr<Normalization> FitNormalization(const NetworkSpec& spec, const Examples& examples,
-                                               std::span<const int64_t> rows,
-                                               const Executor& executor,
+                                               const RowOrder& rows, const Executor& executor,
                                                const Cancellation& cancellation) {
   const int64_t target_width = IsRegression(spec.loss.kind) ? spec.output_width() : 0;
   const absl::StatusOr<BothMoments> moments =

@@ -11,6 +11,7 @@
 #include "engine/nn/normalization.h"
 #include "engine/nn/spec.h"
 #include "engine/train/examples.h"
+#include "engine/train/row_order.h"
 
 namespace chainrule::engine {
 
@@ -21,8 +22,7 @@ namespace chainrule::engine {
 // scale 1. Requires at least one row. Spooled rows are read once, in this order; only then
 // does it fail, as RowFeed::Next or, now and then polled, Cancellation::Check.
 absl::StatusOr<Normalization> FitNormalization(const NetworkSpec& spec, const Examples& examples,
-                                               std::span<const int64_t> rows,
-                                               const Executor& executor,
+                                               const RowOrder& rows, const Executor& executor,
                                                const Cancellation& cancellation);
 
 }  // namespace chainrule::engine

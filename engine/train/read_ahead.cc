@@ -37,9 +37,11 @@ ReadAhead::~ReadAhead() {
   thread_.join();
 }
 
-void ReadAhead::Begin(std::span<const int64_t> order) {
+void ReadAhead::Begin(const RowOrder& order, int64_t first) { BeginAt(&order, first); }
+
+void ReadAhead::BeginAt(const RowOrder* order, int64_t first) {
   MutexLock lock(&mutex_);
-  order_ = {};
+  order_ = nullptr;
   while (busy_) changed_.Wait(&mutex_);
   started_ = 0;
   finished_ = 0;
@@ -47,6 +49,7 @@ void ReadAhead::Begin(std::span<const int64_t> order) {
   at_hand_ = nullptr;
   taken_ = 0;
   order_ = order;
+  first_ = first;
   changed_.NotifyAll();
 }
 
@@ -79,18 +82,13 @@ std::span<const int64_t> ReadAhead::NextNumbers(int64_t count) const {
 }
 
 int64_t ReadAhead::count() const {
-  return (static_cast<int64_t>(order_.size()) + piece_rows_ - 1) / piece_rows_;
-}
-
-std::span<const int64_t> ReadAhead::RowsOf(int64_t index) const {
-  const auto first = static_cast<size_t>(index * piece_rows_);
-  return order_.subspan(first, std::min(static_cast<size_t>(piece_rows_), order_.size() - first));
+  return (order_->size() - first_ + piece_rows_ - 1) / piece_rows_;
 }
 
 // The disk is asked for as much as there is room for; but nobody is kept waiting for that.
 ReadAhead::Task ReadAhead::FindTask() const {
   if (stopped_) return Task::kStop;
-  if (order_.empty()) return Task::kNone;
+  if (order_ == nullptr) return Task::kNone;
   const bool can_finish = finished_ < started_;
   if (can_finish && waits_ && finished_ == used_) return Task::kFinish;
   const bool room = started_ - used_ < static_cast<int64_t>(pieces_.size());
@@ -116,7 +114,8 @@ void ReadAhead::Run() {
   for (;;) {
     Task task = Task::kNone;
     Piece* next = nullptr;
-    std::span<const int64_t> rows;
+    const RowOrder* order = nullptr;
+    int64_t first = 0;
     {
       MutexLock lock(&mutex_);
       task = NextTask();
@@ -124,10 +123,12 @@ void ReadAhead::Run() {
       busy_ = true;
       const int64_t index = task == Task::kStart ? started_ : finished_;
       next = &piece(index);
-      rows = RowsOf(index);
+      order = order_;
+      first = first_ + index * piece_rows_;
     }
     if (task == Task::kStart) {
-      Start(rows, next);
+      next->rows.resize(static_cast<size_t>(std::min(piece_rows_, order->size() - first)));
+      Start(*order, first, next);
     } else {
       Finish(next);
     }
@@ -136,8 +137,9 @@ void ReadAhead::Run() {
   }
 }
 
-void ReadAhead::Start(std::span<const int64_t> rows, Piece* piece) {
-  piece->status = piece->stage->Start(rows);
+void ReadAhead::Start(const RowOrder& order, int64_t first, Piece* piece) {
+  order.Copy(first, piece->rows);
+  piece->status = piece->stage->Start(piece->rows);
 }
 
 void ReadAhead::Finish(Piece* piece) {

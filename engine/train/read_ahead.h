@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "engine/core/mutex.h"
 #include "engine/train/row_feed.h"
+#include "engine/train/row_order.h"
 #include "engine/train/spooled_rows.h"
 
 namespace chainrule::engine {
@@ -31,7 +32,8 @@ class ReadAhead {
   ~ReadAhead();
 
   // As RowFeed's.
-  void Begin(std::span<const int64_t> order);
+  void Begin(const RowOrder& order, int64_t first);
+  void End() { BeginAt(nullptr, 0); }
   absl::StatusOr<RowPiece> Next(int64_t count);
   // Nothing if the next `count` rows are not all in the piece at hand.
   std::optional<double> WeightSum(int64_t count) const;
@@ -40,23 +42,24 @@ class ReadAhead {
   struct Piece {
     explicit Piece(const Examples& all)
         : stage(all.spooled()->NewStage()), examples(all.input_width(), all.output_width()) {}
+    std::vector<int64_t> rows;
     std::unique_ptr<RowStage> stage;
     Examples examples;
     absl::Status status;
   };
   enum class Task { kNone, kStart, kFinish, kStop };
 
+  void BeginAt(const RowOrder* order, int64_t first);
   void Run();
   // Waits for something to do.
   Task NextTask() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Task FindTask() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Done(Task task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static void Start(std::span<const int64_t> rows, Piece* piece);
+  static void Start(const RowOrder& order, int64_t first, Piece* piece);
   static void Finish(Piece* piece);
 
   // Pieces of the order.
   int64_t count() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::span<const int64_t> RowsOf(int64_t index) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Piece& piece(int64_t index) { return pieces_[static_cast<size_t>(index) % pieces_.size()]; }
   int64_t left() const { return at_hand_ == nullptr ? 0 : at_hand_->examples.rows() - taken_; }
   std::span<const int64_t> NextNumbers(int64_t count) const;
@@ -71,8 +74,9 @@ class ReadAhead {
 
   Mutex mutex_;
   CondVar changed_;
-  std::span<const int64_t> order_ ABSL_GUARDED_BY(mutex_);
-  // Pieces, counted from the order's beginning: used_ ≤ finished_ ≤ started_.
+  const RowOrder* order_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  int64_t first_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Pieces, counted from first_ on: used_ ≤ finished_ ≤ started_.
   int64_t started_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t finished_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t used_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/train/examples.h"
+#include "engine/train/row_order.h"
 
 namespace chainrule::engine {
 
@@ -31,9 +33,11 @@ class RowFeed {
 
   bool weighted() const { return examples_.weighted(); }
 
-  // From now on these rows come. `order` is borrowed until End, or another Begin.
-  void Begin(std::span<const int64_t> order);
-  void End() { Begin({}); }
+  // From now on these rows come, from the one at `first` on. `order` is borrowed until End, or
+  // another Begin.
+  void Begin(const RowOrder& order, int64_t first = 0);
+  // No more rows come.
+  void End();
 
   // The next rows, `count` or fewer, at least one; valid until the next call. Requires that
   // `count` > 0 are left. Waits for the disk where it was not quick enough. UNAVAILABLE,
@@ -43,8 +47,12 @@ class RowFeed {
   absl::StatusOr<double> WeightSum(int64_t count) const;
 
  private:
+  std::span<const int64_t> NextRows(int64_t count);
+
   const Examples& examples_;
-  std::span<const int64_t> order_;  // what is left of it
+  const RowOrder* order_ = nullptr;
+  int64_t next_ = 0;           // in the order
+  std::vector<int64_t> rows_;  // the last ones, where the order is no list
   std::unique_ptr<ReadAhead> ahead_;
 };
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 
 namespace chainrule::engine {
 
@@ -41,8 +40,9 @@ class SpooledRows {
   virtual int64_t largest_row_bytes() const = 0;
 
   virtual std::unique_ptr<RowStage> NewStage() const = 0;
-  // Σ weights of these rows, in their order; waits for the disk. UNAVAILABLE, STORAGE_FAILED.
-  virtual absl::StatusOr<double> WeightSum(std::span<const int64_t> rows) const = 0;
+  // sum ← sum + Σ weights of these rows, one after another; waits for the disk. UNAVAILABLE,
+  // STORAGE_FAILED.
+  virtual absl::Status AddWeights(std::span<const int64_t> rows, double* sum) const = 0;
 };
 
 }  // namespace chainrule::engine

@@ -66,7 +66,7 @@ class Trainer::Impl {
 
  private:
   int64_t batches() const { return (training_rows() + batch_size_ - 1) / batch_size_; }
-  int64_t training_rows() const { return static_cast<int64_t>(rows_.training.size()); }
+  int64_t training_rows() const { return rows_.training->size(); }
   bool in_epoch() const { return progress_.batch < batches(); }
   int64_t NextBatchRows() const;
 
@@ -107,7 +107,8 @@ class Trainer::Impl {
   bool done_ = false;
   RowSplit rows_;
   int64_t batch_size_ = 0;
-  std::vector<int64_t> order_;  // of the epoch `order_epoch_`
+  // Of the epoch `order_epoch_`; null: the rows as they came.
+  std::unique_ptr<const RowOrder> order_;
   int64_t order_epoch_ = -1;
   Clock::time_point epoch_start_ = start_;
   int64_t epoch_rows_ = 0;  // learned from since epoch_start_
@@ -166,7 +167,7 @@ absl::Status Trainer::Impl::Step() {
 absl::Status Trainer::Impl::BeginCall() {
   if (options_.fit_normalization && progress_.result.steps_taken == 0) {
     absl::StatusOr<Normalization> fitted =
-        FitNormalization(network_.spec(), examples_, rows_.training, executor_, cancellation_);
+        FitNormalization(network_.spec(), examples_, *rows_.training, executor_, cancellation_);
     if (!fitted.ok()) return fitted.status();
     normalization_ = std::make_shared<Normalization>(*std::move(fitted));
   }
@@ -176,13 +177,14 @@ absl::Status Trainer::Impl::BeginCall() {
 
 void Trainer::Impl::BeginEpoch() {
   feed_.End();
-  order_ = rows_.training;
+  order_.reset();  // before there is another one
   // One step takes all rows: their order would change nothing but roundings.
   if (!options_.keep_order && batches() > 1) {
-    Shuffle(network_.spec().seed, progress_.first_step + progress_.epoch, order_);
+    order_ =
+        ShuffledRows(network_.spec().seed, progress_.first_step + progress_.epoch, *rows_.training);
   }
-  feed_.Begin(std::span<const int64_t>(order_).subspan(
-      static_cast<size_t>(std::min(progress_.batch * batch_size_, training_rows()))));
+  feed_.Begin(order_ != nullptr ? *order_ : *rows_.training,
+              std::min(progress_.batch * batch_size_, training_rows()));
   order_epoch_ = progress_.epoch;
   epoch_start_ = Clock::now();
   epoch_rows_ = 0;
@@ -289,13 +291,14 @@ absl::Status Trainer::Impl::EndEpoch() {
 }
 
 absl::Status Trainer::Impl::Validate(EpochReport* report) {
-  if (validation_ == nullptr && rows_.validation.empty()) return absl::OkStatus();
+  if (validation_ == nullptr && rows_.validation->size() == 0) return absl::OkStatus();
   const Predictor predictor(network_, parameters_.current(), *normalization_);
   absl::StatusOr<Evaluation> evaluation =
-      validation_ != nullptr ? Evaluate(network_, predictor, *normalization_, *validation_,
-                                        kThreshold, executor_, cancellation_)
-                             : EvaluateRows(network_, predictor, *normalization_, examples_,
-                                            rows_.validation, kThreshold, executor_, cancellation_);
+      validation_ != nullptr
+          ? Evaluate(network_, predictor, *normalization_, *validation_, kThreshold, executor_,
+                     cancellation_)
+          : EvaluateRows(network_, predictor, *normalization_, examples_, *rows_.validation,
+                         kThreshold, executor_, cancellation_);
   if (!evaluation.ok()) return evaluation.status();
   report->validation_loss = evaluation->loss;
   report->validation_metrics = std::move(evaluation->metrics);

@@ -169,8 +169,7 @@ std::unique_ptr<engine::RowStage> SpooledFile::NewStage() const {
   return std::make_unique<Stage>(*this);
 }
 
-absl::StatusOr<double> SpooledFile::WeightSum(std::span<const int64_t> rows) const {
-  double sum = 0;
+absl::Status SpooledFile::AddWeights(std::span<const int64_t> rows, double* sum) const {
   for (const int64_t row : rows) {
     const RowRun& run = RunOf(row);
     float weight = 1;
@@ -183,9 +182,9 @@ absl::StatusOr<double> SpooledFile::WeightSum(std::span<const int64_t> rows) con
       if (!status.ok()) return status;
       engine::ElementRows{*run.layout.weight, &bytes, 1}.CopyRow(0, {&weight, 1});
     }
-    sum += static_cast<double>(weight);
+    *sum += static_cast<double>(weight);
   }
-  return sum;
+  return absl::OkStatus();
 }
 
 }  // namespace chainrule::server

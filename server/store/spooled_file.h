@@ -23,7 +23,7 @@ class SpooledFile : public engine::SpooledRows {
   int64_t bytes() const override { return bytes_; }
   int64_t largest_row_bytes() const override { return largest_row_bytes_; }
   std::unique_ptr<engine::RowStage> NewStage() const override;
-  absl::StatusOr<double> WeightSum(std::span<const int64_t> rows) const override;
+  absl::Status AddWeights(std::span<const int64_t> rows, double* sum) const override;
 
  private:
   const RowRun& RunOf(int64_t row) const;

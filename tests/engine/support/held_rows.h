@@ -26,9 +26,9 @@ class HeldRows : public SpooledRows {
   int64_t bytes() const override { return rows_.bytes(); }
   int64_t largest_row_bytes() const override { return row_bytes_; }
   std::unique_ptr<RowStage> NewStage() const override { return std::make_unique<Stage>(*this); }
-  absl::StatusOr<double> WeightSum(std::span<const int64_t> rows) const override {
+  absl::Status AddWeights(std::span<const int64_t> rows, double* sum) const override {
     if (absl::Status status = Check(rows); !status.ok()) return status;
-    return rows_.WeightSum(rows);
+    return rows_.AddWeights(rows, sum);
   }
 
  private:

@@ -17,10 +17,8 @@ class FitNormalizationTest : public testing::Test {
   }
 
   static Normalization Fit(const SampleRows& rows, int threads, Loss loss) {
-    std::vector<int64_t> all(static_cast<size_t>(rows.rows));
-    std::iota(all.begin(), all.end(), int64_t{0});
-    return *FitNormalization(Spec(loss), rows.View(Spec(loss)), all, Executor(threads),
-                             Cancellation());
+    return *FitNormalization(Spec(loss), rows.View(Spec(loss)), AllRows(rows.rows),
+                             Executor(threads), Cancellation());
   }
 
   // Column `column` by the two-pass formula.

@@ -1,7 +1,6 @@
 #include "engine/train/row_feed.h"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "engine/train/batches.h"
@@ -18,11 +17,10 @@ constexpr int64_t kRows = 5'000;
 // A row that fills a piece alone.
 constexpr int64_t kLarge = int64_t{1} << 20;
 
-std::vector<int64_t> ShuffledOrder(int64_t rows) {
-  std::vector<int64_t> order(static_cast<size_t>(rows));
-  std::iota(order.begin(), order.end(), int64_t{0});
-  Shuffle(7, 3, order);
-  return order;
+std::vector<int64_t> ListOf(const RowOrder& order) {
+  std::vector<int64_t> rows(static_cast<size_t>(order.size()));
+  order.Copy(0, rows);
+  return rows;
 }
 
 class RowFeedTest : public testing::TestWithParam<int64_t> {
@@ -55,8 +53,9 @@ class RowFeedTest : public testing::TestWithParam<int64_t> {
 TEST_P(RowFeedTest, RowsComeInTheirOrderInPortionsOfAnySize) {
   const Examples spooled = Spooled(in_memory_, GetParam());
   RowFeed feed(spooled);
-  const std::vector<int64_t> order = ShuffledOrder(kRows);
-  feed.Begin(order);
+  const auto shuffled = ShuffledRows(7, 3, AllRows(kRows));
+  const std::vector<int64_t> order = ListOf(*shuffled);
+  feed.Begin(*shuffled);
   size_t done = 0;
   for (size_t portion = 1; done < order.size(); portion = portion % 700 + 31) {
     const size_t count = std::min(portion, order.size() - done);
@@ -69,23 +68,25 @@ TEST_P(RowFeedTest, BeginsAnewAfterAnyPartOfAnOrder) {
   const Examples spooled = Spooled(in_memory_, GetParam());
   RowFeed feed(spooled);
   for (const size_t taken : {0U, 1U, 9U, 4'096U, 5'000U}) {
-    const std::vector<int64_t> order = ShuffledOrder(kRows);
-    feed.Begin(order);
-    ExpectNext(&feed, std::span<const int64_t>(order).first(taken));
+    const auto shuffled = ShuffledRows(7, static_cast<int64_t>(taken), AllRows(kRows));
+    feed.Begin(*shuffled);
+    ExpectNext(&feed, std::span<const int64_t>(ListOf(*shuffled)).first(taken));
     feed.End();
   }
-  const std::vector<int64_t> twice = {4, 4, 0};
-  feed.Begin(twice);
-  ExpectNext(&feed, twice);
+  const std::vector<int64_t> twice = {4, 4, 0, 3};
+  const ListedRows list{std::span<const int64_t>(twice)};
+  feed.Begin(list, 1);
+  ExpectNext(&feed, std::span<const int64_t>(twice).subspan(1));
 }
 
 TEST_P(RowFeedTest, WeighsWhatComesNextAsMemoryDoes) {
   const Examples spooled = Spooled(in_memory_, GetParam());
   RowFeed feed(spooled);
   RowFeed reference(in_memory_);
-  const std::vector<int64_t> order = ShuffledOrder(kRows);
-  feed.Begin(order);
-  reference.Begin(order);
+  const auto shuffled = ShuffledRows(7, 3, AllRows(kRows));
+  const std::vector<int64_t> order = ListOf(*shuffled);
+  feed.Begin(*shuffled);
+  reference.Begin(*shuffled);
   for (size_t done = 0; done < order.size(); done += 500) {
     for (const int64_t count : {1, 40, 500}) {
       EXPECT_EQ(*feed.WeightSum(count), *reference.WeightSum(count));
@@ -99,8 +100,7 @@ TEST_P(RowFeedTest, ADiskThatFailsIsToldWhereItsRowsWouldCome) {
   constexpr int64_t kBroken = 2'500;
   const Examples spooled = Spooled(in_memory_, GetParam(), kBroken);
   RowFeed feed(spooled);
-  std::vector<int64_t> order(kRows);
-  std::iota(order.begin(), order.end(), int64_t{0});
+  const AllRows order(kRows);
   feed.Begin(order);
   absl::Status status;
   int64_t rows = 0;
@@ -113,6 +113,24 @@ TEST_P(RowFeedTest, ADiskThatFailsIsToldWhereItsRowsWouldCome) {
   EXPECT_LE(rows, kBroken);
   EXPECT_EQ(feed.Next(1).status(), status);
   EXPECT_EQ(feed.WeightSum(kRows - rows).status(), status);
+}
+
+// Of an order that is a rule, from memory and from a spool.
+TEST_P(RowFeedTest, ARuleIsFollowedAsAListIs) {
+  const AllRows all(kRows);
+  const auto rule = ShuffledRows(7, 3, all, /*max_listed=*/0);
+  const std::vector<int64_t> order = ListOf(*rule);
+  const Examples spooled = Spooled(in_memory_, GetParam());
+  for (const Examples* examples : {&in_memory_, &spooled}) {
+    RowFeed feed(*examples);
+    feed.Begin(*rule, 1);
+    double sum = 0;
+    for (size_t i = 1; i < order.size(); ++i) {
+      sum += static_cast<double>(rows_.weights[static_cast<size_t>(order[i])]);
+    }
+    EXPECT_EQ(*feed.WeightSum(kRows - 1), sum);
+    ExpectNext(&feed, std::span<const int64_t>(order).subspan(1));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(RowBytes, RowFeedTest,

@@ -330,7 +330,9 @@ TEST_F(TrainerTest, FitsNormalizationOnTheRowsItLearnsFrom) {
   const Network network(spec);
   SampleRows rows = MakeRows(spec, 64, 1);
   const RowSplit split = SplitRows(spec.seed, 0, 64, 0.25);
-  for (const int64_t row : split.validation) {  // would spoil every mean
+  std::vector<int64_t> validation(static_cast<size_t>(split.validation->size()));
+  split.validation->Copy(0, validation);
+  for (const int64_t row : validation) {  // would spoil every mean
     std::fill_n(rows.inputs.begin() + row * 6, 6, 1e6F);
   }
   const Examples examples = rows.View(spec);

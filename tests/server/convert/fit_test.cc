@@ -36,7 +36,9 @@ class TestSpool : public engine::RowSpool {
     int64_t bytes() const override { return 0; }
     int64_t largest_row_bytes() const override { return 1; }
     std::unique_ptr<engine::RowStage> NewStage() const override { return nullptr; }
-    absl::StatusOr<double> WeightSum(std::span<const int64_t>) const override { return 0; }
+    absl::Status AddWeights(std::span<const int64_t>, double*) const override {
+      return absl::OkStatus();
+    }
 
    private:
     const int64_t rows_;
