@@ -34,13 +34,19 @@ struct Work {
   bool latency = false;  // compare median latencies, not calls a second
 };
 
-void Compare(const Protocol& protocol, const std::string& echo_program,
-             const std::shared_ptr<grpc::Channel>& channel, const Work& work) {
-  client::Load probe = work.load;
+// What answers with as many bytes as `channel` does. `kind`: of echo-server.
+Child StartEcho(const std::string& echo_program, const std::vector<std::string>& kind,
+                const std::shared_ptr<grpc::Channel>& channel, client::Load probe) {
   probe.duration = absl::Milliseconds(20);
-  const int64_t reply_bytes = Drive(channel, probe).reply_bytes;
-  const Child echo({echo_program, absl::StrCat(reply_bytes)});
-  const std::shared_ptr<grpc::Channel> echo_channel = Connect(echo);
+  std::vector<std::string> command = {echo_program,
+                                      absl::StrCat(Drive(channel, probe).reply_bytes)};
+  command.insert(command.end(), kind.begin(), kind.end());
+  return Child(command);
+}
+
+// The work by one server over the same by another.
+void CompareServers(const Protocol& protocol, const std::shared_ptr<grpc::Channel>& channel,
+                    const std::shared_ptr<grpc::Channel>& other, const Work& work) {
   const auto contender = [&](const std::shared_ptr<grpc::Channel>& to) -> Contender {
     return [&work, to](absl::Duration turn) {
       client::Load load = work.load;
@@ -50,11 +56,25 @@ void Compare(const Protocol& protocol, const std::string& echo_program,
                           : result.CallsPerSecond();
     };
   };
-  const auto rates = Interleave(protocol, {contender(echo_channel), contender(channel)});
+  const auto rates = Interleave(protocol, {contender(other), contender(channel)});
   PrintRatio(work.name, QuartilesOf(Ratios(rates[1], rates[0])), work.bar,
              absl::StrCat(absl::SixDigits(QuartilesOf(rates[1]).median), " of ",
                           absl::SixDigits(QuartilesOf(rates[0]).median),
                           work.latency ? " us" : " calls/s"));
+}
+
+void Compare(const Protocol& protocol, const std::string& echo_program,
+             const std::shared_ptr<grpc::Channel>& channel, const Work& work) {
+  const Child echo = StartEcho(echo_program, {}, channel, work.load);
+  CompareServers(protocol, channel, Connect(echo), work);
+}
+
+// What the echo itself would gain by the other one of gRPC's ways to write a server.
+void CompareEchoes(const Protocol& protocol, const std::string& echo_program,
+                   const std::shared_ptr<grpc::Channel>& channel, const Work& work) {
+  const Child callbacks = StartEcho(echo_program, {}, channel, work.load);
+  const Child queues = StartEcho(echo_program, {"queues"}, channel, work.load);
+  CompareServers(protocol, Connect(queues), Connect(callbacks), work);
 }
 
 // Calls that also do the engine's work: what echo and engine together would allow.
@@ -151,6 +171,14 @@ void RunAgainstEcho(const Arguments& arguments, const char* argv0,
            {"ModelInfer 784-512-256-10, 64 in flight", {kInfer, infer, 64}, 0.75}}) {
     if (arguments.Wants(work.name)) {
       Compare(arguments.protocol, ProgramPath(argv0, "echo-server"), channel, work);
+    }
+  }
+  // No bar: callbacks were chosen, and this tells what for.
+  for (const Work& work :
+       std::vector<Work>{{"echo on completion queues, 64 in flight", {kPredict, wide, 64}},
+                         {"echo on completion queues, latency", {kPredict, wide, 1}, 0, true}}) {
+    if (arguments.Wants(work.name)) {
+      CompareEchoes(arguments.protocol, ProgramPath(argv0, "echo-server"), channel, work);
     }
   }
 }
