@@ -47,7 +47,7 @@ absl::StatusOr<BatchLoss> BatchGradient::Compute(RowFeed* feed, int64_t rows,
         chain_.Backward(parameters, block.rows, scale, block.first ? 0.0F : 1.0F, &workspace_,
                         gradient);
       });
-  if (batch.ok() && has_penalties_) batch->penalty = AddPenalties(parameters, gradient);
+  if (batch.ok() && has_penalties_) batch->penalty = AddPenalties(network_, parameters, gradient);
   return batch;
 }
 
@@ -110,14 +110,14 @@ absl::StatusOr<double> BatchGradient::AddBlock(const Batch& batch, const Block& 
   return loss_sum;
 }
 
-double BatchGradient::AddPenalties(std::span<const float> parameters,
-                                   std::span<float> gradient) const {
+double AddPenalties(const Network& network, std::span<const float> parameters,
+                    std::span<float> gradient) {
   double penalty = 0;
-  for (int64_t l = 0; l < network_.layer_count(); ++l) {
-    const LayerSpec& layer = network_.spec().layers[static_cast<size_t>(l)];
+  for (int64_t l = 0; l < network.layer_count(); ++l) {
+    const LayerSpec& layer = network.spec().layers[static_cast<size_t>(l)];
     if (layer.l1 == 0.0F && layer.l2 == 0.0F) continue;
-    penalty += AddPenalty(layer.l1, layer.l2, network_.weights(parameters, l),
-                          network_.weights(gradient, l));
+    penalty += AddPenalty(layer.l1, layer.l2, network.weights(parameters, l),
+                          network.weights(gradient, l));
   }
   return penalty;
 }

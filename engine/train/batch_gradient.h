@@ -71,7 +71,6 @@ class BatchGradient {
                                       BackwardPass backward);
   // Σ w·loss of the block.
   absl::StatusOr<double> AddBlock(const Batch& batch, const Block& block, BackwardPass backward);
-  double AddPenalties(std::span<const float> parameters, std::span<float> gradient) const;
 
   const Network& network_;
   const Executor& executor_;
@@ -85,6 +84,12 @@ class BatchGradient {
 
 // Whether a layer of the network drops activations while training.
 bool HasDropout(const NetworkSpec& spec);
+// Whether a layer's weights are penalised.
+bool HasPenalties(const NetworkSpec& spec);
+
+// gradient += the penalties' of all layers; returns the penalties. Both are blocks.
+double AddPenalties(const Network& network, std::span<const float> parameters,
+                    std::span<float> gradient);
 
 // weights ← weights/weight_sum, in double: what each example counts in the mean. Zeros
 // where the sum is 0. Weights too large or too small for float32's products then give

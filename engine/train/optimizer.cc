@@ -87,6 +87,17 @@ bool Optimizer::Update(const Executor& executor, double learning_rate, int64_t t
   return finite.load(std::memory_order_relaxed);
 }
 
+Optimizer::WholeStep Optimizer::Step(const Executor& executor, double learning_rate, int64_t t,
+                                     const UpdateBlocks& blocks) {
+  WholeStep step{.norm = GradientNorm(executor, blocks.gradient)};
+  if (!std::isfinite(step.norm)) {
+    step.fault = "the gradient";
+  } else if (!Update(executor, learning_rate, t, step.norm, blocks)) {
+    step.fault = "a new parameter";
+  }
+  return step;
+}
+
 bool Optimizer::UpdatePart(const UpdateRule& rule, int64_t first, std::span<const float> gradient,
                            const UpdateBlocks& blocks) const {
   bool decay = false;

@@ -43,6 +43,14 @@ class Optimizer {
   bool Update(const Executor& executor, double learning_rate, int64_t t, double norm,
               const UpdateBlocks& blocks) const;
 
+  // A step on a gradient that is whole: its norm, then Update.
+  struct WholeStep {
+    double norm = 0;              // of the gradient, before clipping
+    const char* fault = nullptr;  // what is not finite, and why the step was not taken
+  };
+  WholeStep Step(const Executor& executor, double learning_rate, int64_t t,
+                 const UpdateBlocks& blocks);
+
   // One step's update in parts, for gradients that become complete part by part. Bits
   // are those of Update. Requires !needs_norm().
   UpdateRule Rule(double learning_rate, int64_t t) const { return RuleOf(learning_rate, t, 0.0); }

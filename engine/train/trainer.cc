@@ -7,12 +7,11 @@
 #include <limits>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "engine/core/check.h"
-#include "engine/core/error.h"
 #include "engine/nn/predictor.h"
 #include "engine/train/batch_gradient.h"
 #include "engine/train/batches.h"
+#include "engine/train/divergence.h"
 #include "engine/train/double_buffer.h"
 #include "engine/train/evaluation.h"
 #include "engine/train/fit_normalization.h"
@@ -30,17 +29,6 @@ using Clock = std::chrono::steady_clock;
 constexpr double kThreshold = 0.5;
 
 absl::Duration Since(Clock::time_point start) { return absl::FromChrono(Clock::now() - start); }
-
-absl::Status Diverged(absl::string_view what, int64_t step, int64_t steps_taken) {
-  ErrorDetail detail;
-  detail.reason = "DIVERGED";
-  detail.metadata = {{"model_step", absl::StrCat(step)},
-                     {"steps_taken", absl::StrCat(steps_taken)}};
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition,
-      absl::StrCat("training diverged: ", what, " is not finite; the model stays at step ", step),
-      detail);
-}
 
 TrainProgress ProgressFrom(int64_t step) {
   TrainProgress progress;
@@ -224,12 +212,10 @@ absl::StatusOr<BatchLoss> Trainer::Impl::UpdateAtOnce() {
   if (absl::Status status = sync_.Combine(batch->weight_sum, gradient_.span()); !status.ok()) {
     return status;
   }
-  progress_.gradient_norm = optimizer_.GradientNorm(executor_, gradient_.span());
-  if (!std::isfinite(progress_.gradient_norm)) return StopDiverged("the gradient");
-  if (!optimizer_.Update(executor_, progress_.learning_rate, optimizer_steps_ + 1,
-                         progress_.gradient_norm, Blocks())) {
-    return StopDiverged("a new parameter");
-  }
+  const Optimizer::WholeStep step =
+      optimizer_.Step(executor_, progress_.learning_rate, optimizer_steps_ + 1, Blocks());
+  progress_.gradient_norm = step.norm;
+  if (step.fault != nullptr) return StopDiverged(step.fault);
   return batch;
 }
 
