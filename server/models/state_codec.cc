@@ -18,16 +18,10 @@ int64_t StateArraysOf(const Network& network) {
   return engine::StateArrays(optimizer.kind, static_cast<float>(optimizer.momentum));
 }
 
-// The span of floats that a layer's weights take in a block: they have no gaps inside.
-template <typename Float>
-std::span<Float> Weights(const Network& network, std::span<Float> block, int64_t layer) {
-  const auto count = static_cast<size_t>(network.layer_units(layer) * network.layer_inputs(layer));
-  return block.subspan(static_cast<size_t>(network.weights_offset(layer)), count);
-}
-
 void GetBlock(const Network& network, std::span<float> block, ByteReader* reader) {
   for (int64_t layer = 0; layer < network.layer_count(); ++layer) {
-    reader->GetNumbers(Weights(network, block, layer));
+    const engine::MatrixView weights = network.weights(block, layer);
+    for (int64_t row = 0; row < weights.rows; ++row) reader->GetNumbers(weights.row(row));
     reader->GetNumbers(network.bias(block, layer));
   }
 }
@@ -57,7 +51,8 @@ Standardizer GetStandardizer(int64_t columns, ByteReader* reader) {
 
 void PutBlock(const Network& network, std::span<const float> block, ByteWriter* writer) {
   for (int64_t layer = 0; layer < network.layer_count(); ++layer) {
-    writer->PutNumbers(Weights(network, block, layer));
+    const engine::ConstMatrixView weights = network.weights(block, layer);
+    for (int64_t row = 0; row < weights.rows; ++row) writer->PutNumbers(weights.row(row));
     writer->PutNumbers(network.bias(block, layer));
   }
 }

@@ -175,6 +175,23 @@ TEST_F(RecordTest, StateComesBackToTheBit) {
   EXPECT_EQ(read.optimizer_steps, state.optimizer_steps);
 }
 
+// Rows of so many weights stand apart in a block.
+TEST_F(RecordTest, StateOfAWideNetworkComesBackToTheBit) {
+  auto settings = TestSettings();
+  settings->network.layers[0].units = 256;
+  const Network wide(settings->network);
+  ASSERT_GT(wide.weights_stride(1), wide.layer_inputs(1));
+  Random random(1);
+  Record record = random.Any(wide);
+  const ModelState state = random.State(wide);
+  record.body = state;
+  const auto back = DecodeRecord(wide, EncodeRecord(wide, record));
+  ASSERT_TRUE(back.ok());
+  const auto& read = std::get<ModelState>(back->body);
+  EXPECT_TRUE(std::ranges::equal(read.parameters->span(), state.parameters->span()));
+  EXPECT_TRUE(std::ranges::equal(read.optimizer->span(), state.optimizer->span()));
+}
+
 TEST_F(RecordTest, ErrorComesBackWithItsDetails) {
   Random random(2);
   Record record = random.Any(network_);
