@@ -28,10 +28,13 @@ struct Options {
 };
 
 void AddFlags(CLI::App* command, Options* options) {
-  command->add_option("RPC", options->rpc, "predict (unset), infer, train, gradients or evaluate")
-      ->check(CLI::IsMember({"predict", "infer", "train", "gradients", "evaluate"}));
-  command->add_option("--model", options->model, "Its name; train changes it")->required();
-  command->add_option("--rows", options->rows, "Rows of a call; unset: 1")->check(AtLeast(1));
+  command
+      ->add_option("RPC", options->rpc,
+                   "predict (unset), infer, train, gradients, apply or evaluate")
+      ->check(CLI::IsMember({"predict", "infer", "train", "gradients", "apply", "evaluate"}));
+  command->add_option("--model", options->model, "Its name; train and apply change it")->required();
+  command->add_option("--rows", options->rows, "Rows of a call, of apply contributions; unset: 1")
+      ->check(AtLeast(1));
   command->add_option("--concurrency", options->concurrency, "Calls in flight; unset: 1")
       ->check(AtLeast(1));
   AddDuration(command, "--duration", &options->duration, "How long; unset: 5s");
@@ -49,6 +52,21 @@ v1::Tensor MakeTensor(int64_t rows, int64_t columns, bool raw) {
     tensor.set_raw(values.data(), values.size() * sizeof(float));
   } else {
     tensor.mutable_values()->Assign(values.begin(), values.end());
+  }
+  return tensor;
+}
+
+v1::Tensor MakeZeros(const std::vector<int64_t>& shape, bool raw) {
+  v1::Tensor tensor;
+  int64_t count = 1;
+  for (const int64_t length : shape) {
+    tensor.add_shape(length);
+    count *= length;
+  }
+  if (raw) {
+    tensor.mutable_raw()->resize(static_cast<size_t>(count) * sizeof(float));
+  } else {
+    tensor.mutable_values()->Resize(static_cast<int>(count), 0.0F);
   }
   return tensor;
 }
@@ -95,6 +113,25 @@ std::string ExamplesRequest(const v1::ModelSpec& spec, const std::string& name,
   return request.SerializeAsString();
 }
 
+// Zeros in the shapes of all layers, from so many workers: the model's weights stay.
+std::string ApplyRequest(const v1::ModelSpec& spec, const std::string& name,
+                         const Options& options) {
+  v1::GradientContribution contribution;
+  int64_t inputs = spec.input_width();
+  for (int i = 0; i < spec.layers_size(); ++i) {
+    const int64_t units = spec.layers(i).units();
+    v1::LayerTensors* layer = contribution.add_layers();
+    layer->set_index(i);
+    *layer->mutable_weights() = MakeZeros({units, inputs}, options.raw);
+    *layer->mutable_biases() = MakeZeros({units}, options.raw);
+    inputs = units;
+  }
+  v1::ApplyGradientsRequest request;
+  request.set_model(name);
+  for (int64_t i = 0; i < options.rows; ++i) *request.add_contributions() = contribution;
+  return request.SerializeAsString();
+}
+
 void MakeRequest(const v1::Model& model, const Options& options, Load* load) {
   const v1::ModelSpec& spec = model.spec();
   const std::string training = "/chainrule.v1.TrainingService/";
@@ -107,6 +144,9 @@ void MakeRequest(const v1::Model& model, const Options& options, Load* load) {
   } else if (options.rpc == "gradients") {
     load->method = training + "GetGradients";
     load->request = ExamplesRequest<v1::GetGradientsRequest>(spec, model.name(), options);
+  } else if (options.rpc == "apply") {
+    load->method = training + "ApplyGradients";
+    load->request = ApplyRequest(spec, model.name(), options);
   } else if (options.rpc == "evaluate") {
     load->method = training + "Evaluate";
     load->request = ExamplesRequest<v1::EvaluateRequest>(spec, model.name(), options);

@@ -223,6 +223,15 @@ absl::StatusOr<v1::GetGradientsResponse> Client::GetGradients(
   return response;
 }
 
+absl::StatusOr<v1::ApplyGradientsResponse> Client::ApplyGradients(
+    const v1::ApplyGradientsRequest& request) {
+  v1::ApplyGradientsResponse response;
+  const absl::Status status =
+      Call(training_, &v1::TrainingService::Stub::ApplyGradients, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
 absl::StatusOr<v1::CheckGradientsResponse> Client::CheckGradients(
     const v1::CheckGradientsRequest& request) {
   v1::CheckGradientsResponse response;

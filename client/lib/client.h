@@ -63,6 +63,8 @@ class Client {
   absl::StatusOr<v1::SetWeightsResponse> SetWeights(const v1::SetWeightsRequest& request);
   absl::StatusOr<v1::PredictResponse> Predict(const v1::PredictRequest& request);
   absl::StatusOr<v1::GetGradientsResponse> GetGradients(const v1::GetGradientsRequest& request);
+  absl::StatusOr<v1::ApplyGradientsResponse> ApplyGradients(
+      const v1::ApplyGradientsRequest& request);
   absl::StatusOr<v1::CheckGradientsResponse> CheckGradients(
       const v1::CheckGradientsRequest& request);
   absl::StatusOr<v1::EvaluateResponse> Evaluate(const v1::EvaluateRequest& request);

@@ -100,6 +100,8 @@ void AddLimits(Limits* limits, FlagTable* table) {
   table->Bytes("max_import_bytes", &limits->max_import_bytes,
                "of the file that one ImportModel brings");
   table->Number("max_epochs", &limits->max_epochs, "epochs of one call");
+  table->Number("max_contributions", &limits->max_contributions,
+                "contributions of one ApplyGradients");
   table->Number("request_id_count", &limits->request_id_count,
                 "request ids remembered for each model");
   table->Duration("request_id_age", &limits->request_id_age, "for how long at most");

@@ -22,6 +22,7 @@ absl::Status CheckLimits(const Limits& limits) {
       {"max_rows", limits.max_rows},
       {"max_fit_bytes", limits.max_fit_bytes},
       {"max_import_bytes", limits.max_import_bytes},
+      {"max_contributions", limits.max_contributions},
       {"max_epochs", limits.max_epochs},
       {"request_id_count", limits.request_id_count},
       {"max_queued_calls", limits.max_queued_calls},

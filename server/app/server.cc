@@ -57,6 +57,7 @@ v1::Limits DescribeLimits(const Limits& limits) {
   message.set_max_rows(limits.max_rows);
   message.set_max_fit_bytes(limits.max_fit_bytes);
   message.set_max_import_bytes(limits.max_import_bytes);
+  message.set_max_contributions(limits.max_contributions);
   message.set_max_epochs(limits.max_epochs);
   message.set_request_id_count(limits.request_id_count);
   message.mutable_request_id_age()->set_seconds(absl::ToInt64Seconds(limits.request_id_age));

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/core/error.h"
 #include "server/convert/examples.h"
+#include "server/convert/layer_tensors.h"
 #include "server/convert/reply_size.h"
 #include "server/convert/tensors.h"
 #include "server/convert/violations.h"

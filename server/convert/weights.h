@@ -18,10 +18,6 @@
 
 namespace chainrule::server {
 
-// A layer's shape: weights are [units × inputs].
-int64_t LayerInputs(const engine::NetworkSpec& network, int64_t layer);
-int64_t LayerUnits(const engine::NetworkSpec& network, int64_t layer);
-
 // Layers as asked; all where none are named.  Refuses what is no layer of the network, and
 // one named twice.
 absl::StatusOr<std::vector<int64_t>> CheckLayerIndexes(

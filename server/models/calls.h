@@ -13,7 +13,8 @@
 
 #include "absl/status/statusor.h"
 #include "engine/core/cancellation.h"
-#include "engine/core/matrix.h"
+#include "engine/nn/layer_tensors.h"
+#include "engine/train/apply_gradients.h"
 #include "engine/train/examples.h"
 #include "engine/train/model_state.h"
 #include "engine/train/trainer.h"
@@ -58,15 +59,9 @@ struct SetWeightsReply {
   bool replayed = false;
 };
 
-// Whole tensors to put in; what has null data stays.
-struct NewLayer {
-  int64_t index = 0;
-  engine::ConstMatrixView weights;
-  engine::ConstMatrixView biases;  // [1 × units]
-};
-
+// Whole tensors to put in; what is absent stays.
 struct SetWeightsInput {
-  std::vector<NewLayer> layers;
+  std::vector<engine::LayerTensors> layers;
   ContentDigest digest;
   std::shared_ptr<const void> owner;  // of what the views show
   // The optimizer's state to put in with the layers, and its steps; null: it stays.
@@ -79,6 +74,23 @@ struct SetWeightsCall {
   bool whole = false;  // it brings every layer
   bool reset_optimizer = false;
   std::function<absl::StatusOr<SetWeightsInput>()> read;  // as TrainCall::read
+  std::function<void(absl::StatusOr<SetWeightsReply>)> done;
+};
+
+// Gradients that were read and found sound.
+struct ApplyGradientsInput {
+  std::vector<engine::GradientContribution> contributions;  // at least one
+  // Of each contribution: the step of the weights that it was computed on, if it says so.
+  std::vector<std::optional<int64_t>> base_steps;
+  ContentDigest digest{};
+  std::shared_ptr<const void> owner;  // of what the views show
+};
+
+struct ApplyGradientsCall {
+  WriteOptions write;
+  // How many steps older than the model a base may be; with it all contributions have one.
+  std::optional<int64_t> max_staleness;
+  std::function<absl::StatusOr<ApplyGradientsInput>()> read;  // as TrainCall::read
   std::function<void(absl::StatusOr<SetWeightsReply>)> done;
 };
 

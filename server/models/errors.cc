@@ -92,6 +92,19 @@ absl::Status StepMismatch(absl::string_view id, int64_t model_step, int64_t if_s
                    detail);
 }
 
+absl::Status StaleGradients(absl::string_view field, absl::string_view id, int64_t model_step,
+                            int64_t base_step, int64_t max_staleness) {
+  ErrorDetail detail = OfReason("STALE_GRADIENTS");
+  detail.metadata = {{"model_step", absl::StrCat(model_step)},
+                     {"base_step", absl::StrCat(base_step)},
+                     {"max_staleness", absl::StrCat(max_staleness)}};
+  return MakeError(absl::StatusCode::kAborted,
+                   absl::StrCat(field, ": ", base_step, "; model '", ResourceName(id),
+                                "' is at step ", model_step, ", and max_staleness is ",
+                                max_staleness, "; compute the gradient on newer weights"),
+                   detail);
+}
+
 absl::Status AlreadyTrained(absl::string_view id, int64_t model_step) {
   ErrorDetail detail = OfReason("ALREADY_TRAINED");
   detail.metadata = {{"model_step", absl::StrCat(model_step)}};

@@ -24,6 +24,9 @@ absl::Status VersionInUse(absl::string_view id, int64_t version, absl::string_vi
 absl::Status ModelDeleted(absl::string_view id);
 absl::Status EtagMismatch(absl::string_view id, absl::string_view etag);
 absl::Status StepMismatch(absl::string_view id, int64_t model_step, int64_t if_step);
+// `field`: the base_step that is too old.
+absl::Status StaleGradients(absl::string_view field, absl::string_view id, int64_t model_step,
+                            int64_t base_step, int64_t max_staleness);
 absl::Status AlreadyTrained(absl::string_view id, int64_t model_step);
 // What is stored of it cannot be read, and why.
 absl::Status ModelDamaged(absl::string_view id, absl::string_view why);

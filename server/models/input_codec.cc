@@ -10,6 +10,7 @@ namespace {
 using engine::ElementRows;
 using engine::ElementType;
 using engine::ExampleChunk;
+using engine::LayerTensors;
 using engine::Network;
 
 // A chunk's numbers, as it was read back.
@@ -158,30 +159,44 @@ engine::Examples GetExamples(const Network& network, ByteReader* reader) {
   return examples;
 }
 
-void PutSetWeights(const SetWeightsInput& input, ByteWriter* writer) {
-  writer->Put<uint64_t>(input.layers.size());
-  for (const NewLayer& layer : input.layers) {
+void PutLayers(const std::vector<LayerTensors>& layers, ByteWriter* writer) {
+  writer->Put<uint64_t>(layers.size());
+  for (const LayerTensors& layer : layers) {
     writer->Put(layer.index);
     PutTensor(layer.weights, writer);
     PutTensor(layer.biases, writer);
   }
 }
 
-SetWeightsInput GetSetWeights(const Network& network, ByteReader* reader) {
+std::vector<LayerTensors> GetLayers(const Network& network, ByteReader* reader,
+                                    std::shared_ptr<const void>* owner) {
   constexpr size_t kLayerBytes = 10;  // at least
-  auto owner = std::make_shared<std::vector<std::vector<float>>>();
-  SetWeightsInput input;
+  auto floats = std::make_shared<std::vector<std::vector<float>>>();
+  std::vector<bool> seen(static_cast<size_t>(network.layer_count()));
+  std::vector<LayerTensors> layers;
   for (uint64_t left = reader->GetCount(kLayerBytes); left > 0 && reader->ok(); --left) {
-    NewLayer layer;
+    LayerTensors layer;
     layer.index = reader->Get<int64_t>();
     if (layer.index < 0 || layer.index >= network.layer_count()) reader->Fail();
     if (!reader->ok()) break;
+    if (seen[static_cast<size_t>(layer.index)]) reader->Fail();
+    seen[static_cast<size_t>(layer.index)] = true;
     layer.weights = GetTensor(network.layer_units(layer.index), network.layer_inputs(layer.index),
-                              owner.get(), reader);
-    layer.biases = GetTensor(1, network.layer_units(layer.index), owner.get(), reader);
-    input.layers.push_back(layer);
+                              floats.get(), reader);
+    layer.biases = GetTensor(1, network.layer_units(layer.index), floats.get(), reader);
+    layers.push_back(layer);
   }
-  input.owner = std::move(owner);
+  *owner = std::move(floats);
+  return layers;
+}
+
+void PutSetWeights(const SetWeightsInput& input, ByteWriter* writer) {
+  PutLayers(input.layers, writer);
+}
+
+SetWeightsInput GetSetWeights(const Network& network, ByteReader* reader) {
+  SetWeightsInput input;
+  input.layers = GetLayers(network, reader, &input.owner);
   return input;
 }
 

@@ -18,6 +18,7 @@ struct Limits {
   int64_t max_fit_bytes = int64_t{16} << 30;      // the rows of one Fit, in memory and spooled
   int64_t max_import_bytes = int64_t{512} << 20;  // a file that one ImportModel brings
   int64_t max_epochs = 1'000'000;
+  int64_t max_contributions = 1'000;  // of one ApplyGradients
   int64_t request_id_count = 10'000;  // remembered for each model, and for lifecycle calls
   absl::Duration request_id_age = absl::Hours(24);
   int64_t max_queued_calls = 4'096;

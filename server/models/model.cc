@@ -66,6 +66,10 @@ void Model::Replace(ReplaceCall call) {
   impl_->Enqueue(MakeWrite(std::move(call)), shared_from_this());
 }
 
+void Model::ApplyGradients(ApplyGradientsCall call) {
+  impl_->Enqueue(MakeWrite(std::move(call)), shared_from_this());
+}
+
 absl::StatusOr<int64_t> Model::ResolveVersion(absl::string_view version) const {
   return impl_->ResolveVersion(version);
 }

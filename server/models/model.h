@@ -80,6 +80,7 @@ class Model : public std::enable_shared_from_this<Model> {
   void Train(TrainCall call);
   void SetWeights(SetWeightsCall call);
   void Replace(ReplaceCall call);
+  void ApplyGradients(ApplyGradientsCall call);
 
   // Labels and settings do not wait in the queue, only for the next mini-batch; what runs
   // keeps the settings that it began with. Waits for the disk. ABORTED, ETAG_MISMATCH:

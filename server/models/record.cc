@@ -52,6 +52,8 @@ void PutBody(const Network& network, const RecordBody& body, ByteWriter* writer)
     writer->PutBool(weights->reset_optimizer);
   } else if (const auto* rate = std::get_if<LearningRateBody>(&body)) {
     writer->Put(rate->learning_rate);
+  } else if (const auto* gradient = std::get_if<GradientBody>(&body)) {
+    PutLayers(gradient->layers, writer);
   }
 }
 
@@ -59,6 +61,12 @@ TrainBody GetTrainBody(const Network& network, ByteReader* reader) {
   engine::TrainOptions options = GetTrainOptions(reader);
   const auto rate = reader->Get<double>();
   return {std::move(options), rate, GetExamples(network, reader)};
+}
+
+GradientBody GetGradientBody(const Network& network, ByteReader* reader) {
+  GradientBody body;
+  body.layers = GetLayers(network, reader, &body.owner);
+  return body;
 }
 
 RecordBody GetBody(const Network& network, ByteReader* reader) {
@@ -76,6 +84,8 @@ RecordBody GetBody(const Network& network, ByteReader* reader) {
     }
     case 4:
       return LearningRateBody{reader->Get<double>()};
+    case 5:
+      return GetGradientBody(network, reader);
     default:
       reader->Fail();
       return std::monostate();
@@ -128,9 +138,9 @@ int64_t BodyBytes(const engine::Examples& examples, const Network& network) {
   return floats * static_cast<int64_t>(sizeof(float));
 }
 
-int64_t BodyBytes(const SetWeightsInput& input) {
+int64_t BodyBytes(const std::vector<engine::LayerTensors>& layers) {
   int64_t floats = 0;
-  for (const NewLayer& layer : input.layers) {
+  for (const engine::LayerTensors& layer : layers) {
     if (layer.weights.data != nullptr) floats += layer.weights.rows * layer.weights.columns;
     if (layer.biases.data != nullptr) floats += layer.biases.columns;
   }

@@ -50,9 +50,15 @@ struct LearningRateBody {
   double learning_rate = 0;
 };
 
+// The mean gradient that a step was taken on, without penalties; what is absent is zero.
+struct GradientBody {
+  std::vector<engine::LayerTensors> layers;
+  std::shared_ptr<const void> owner;  // of what the views show
+};
+
 // The numbers did not change (monostate), or how they did.
-using RecordBody =
-    std::variant<std::monostate, engine::ModelState, TrainBody, SetWeightsBody, LearningRateBody>;
+using RecordBody = std::variant<std::monostate, engine::ModelState, TrainBody, SetWeightsBody,
+                                LearningRateBody, GradientBody>;
 
 struct Record {
   RecordHeader header;
@@ -70,7 +76,7 @@ absl::StatusOr<Record> DecodeRecord(const engine::Network& network, absl::string
 
 // About how many bytes these take in a record.
 int64_t BodyBytes(const engine::Examples& examples, const engine::Network& network);
-int64_t BodyBytes(const SetWeightsInput& input);
+int64_t BodyBytes(const std::vector<engine::LayerTensors>& layers);
 
 }  // namespace chainrule::server
 

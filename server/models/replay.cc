@@ -1,12 +1,14 @@
 #include "server/models/replay.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "engine/core/cancellation.h"
 #include "engine/core/check.h"
+#include "engine/train/apply_gradients.h"
 
 namespace chainrule::server {
 namespace {
@@ -34,6 +36,14 @@ absl::StatusOr<ModelState> RunAgain(const TrainBody& body, const Recovered& befo
   return trainer.Share();
 }
 
+absl::StatusOr<ModelState> StepAgain(const GradientBody& body, const Recovered& before,
+                                     const engine::Executor& executor) {
+  AlignedBuffer gradient(before.state.parameters->size());
+  const std::array<engine::GradientContribution, 1> only = {{{body.layers}}};
+  MeanGradient(*before.network, only, executor, gradient.span());
+  return ApplyGradient(*before.network, before.state, gradient.span(), executor);
+}
+
 void SetSettings(std::shared_ptr<const ModelSettings> settings, Recovered* recovered) {
   recovered->network = std::make_shared<const engine::Network>(settings->network);
   recovered->settings = std::move(settings);
@@ -51,6 +61,10 @@ absl::Status Apply(const RecordBody& body, const engine::Executor& executor, Rec
                              std::move(recovered->state));
   } else if (const auto* rate = std::get_if<LearningRateBody>(&body)) {
     SetSettings(WithLearningRate(*recovered->settings, rate->learning_rate), recovered);
+  } else if (const auto* gradient = std::get_if<GradientBody>(&body)) {
+    absl::StatusOr<ModelState> stepped = StepAgain(*gradient, *recovered, executor);
+    if (!stepped.ok()) return absl::DataLossError(stepped.status().message());
+    recovered->state = *std::move(stepped);
   }
   return absl::OkStatus();
 }
@@ -75,7 +89,8 @@ absl::Status Replay(Record record, const std::string& numerics, const engine::Ex
                                             header.last_step, ", its replay to ",
                                             recovered->state.step));
   }
-  const bool computed = std::holds_alternative<TrainBody>(record.body);
+  const bool computed = std::holds_alternative<TrainBody>(record.body) ||
+                        std::holds_alternative<GradientBody>(record.body);
   if (computed && header.numerics != numerics) recovered->other_numerics = header.numerics;
   recovered->number = header.number;
   if (record.outcome.has_value()) {
@@ -95,7 +110,7 @@ ModelState PutIn(const SetWeightsInput& input, bool reset_optimizer, const engin
                  ModelState state) {
   auto block = std::make_shared<AlignedBuffer>(state.parameters->size());
   std::ranges::copy(state.parameters->span(), block->data());
-  for (const NewLayer& layer : input.layers) {
+  for (const engine::LayerTensors& layer : input.layers) {
     if (layer.weights.data != nullptr) {
       CopyRows(layer.weights, network.weights(block->span(), layer.index));
     }

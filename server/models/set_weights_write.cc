@@ -52,7 +52,7 @@ class SetWeightsWrite : public Write {
     const SetWeightsReply reply{.model_step = state.step};
     RecordBody body = state;
     // A body of inputs has no place for the optimizer's state.
-    if (input.optimizer == nullptr && BodyBytes(input) < StateBytes(network)) {
+    if (input.optimizer == nullptr && BodyBytes(input.layers) < StateBytes(network)) {
       body = SetWeightsBody{std::move(input), reset_optimizer_};
     }
     writer->Commit(std::move(state), MakeRecord(reply, std::move(body)),

@@ -57,7 +57,7 @@ class Writer {
 
 class Write {
  public:
-  enum class Kind : uint64_t { kTrain = 1, kSetWeights = 2, kReplace = 3 };
+  enum class Kind : uint64_t { kTrain = 1, kSetWeights = 2, kReplace = 3, kApplyGradients = 4 };
 
   Write(Kind kind, WriteOptions options) : kind_(kind), options_(std::move(options)) {}
   virtual ~Write() = default;
@@ -112,6 +112,7 @@ Journal::Done AnswerWith(SharedCompletion<Reply> done, absl::StatusOr<Reply> ans
 std::unique_ptr<Write> MakeWrite(TrainCall call);
 std::unique_ptr<Write> MakeWrite(SetWeightsCall call);
 std::unique_ptr<Write> MakeWrite(ReplaceCall call);
+std::unique_ptr<Write> MakeWrite(ApplyGradientsCall call);
 
 }  // namespace chainrule::server
 

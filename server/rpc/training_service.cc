@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "server/convert/apply_gradients.h"
 #include "server/convert/evaluation.h"
 #include "server/convert/examples.h"
 #include "server/convert/gradients.h"
@@ -20,6 +21,7 @@ TrainingServiceImpl::TrainingServiceImpl(const Environment* environment)
       fit_(environment, "TrainingService/Fit"),
       get_gradients_(environment, "TrainingService/GetGradients", environment->analysts),
       stream_gradients_(environment, "TrainingService/StreamGradients"),
+      apply_gradients_(environment, "TrainingService/ApplyGradients"),
       check_gradients_(environment, "TrainingService/CheckGradients", environment->analysts),
       evaluate_(environment, "TrainingService/Evaluate", environment->analysts),
       stream_evaluate_(environment, "TrainingService/StreamEvaluate") {}
@@ -92,6 +94,35 @@ TrainingServiceImpl::StreamGradients(grpc::CallbackServerContext* context) {
   auto* stream = new GradientsStream(&environment_, stream_gradients_.metrics(), context);
   stream->Begin();
   return stream;
+}
+
+grpc::ServerUnaryReactor* TrainingServiceImpl::ApplyGradients(
+    grpc::CallbackServerContext* context, const v1::ApplyGradientsRequest* request,
+    v1::ApplyGradientsResponse* response) {
+  return apply_gradients_.Start(context, request, response,
+                                [this](ApplyRpcCall* call) { return QueueApplyGradients(call); });
+}
+
+absl::Status TrainingServiceImpl::QueueApplyGradients(ApplyRpcCall* call) {
+  absl::StatusOr<FoundModel> found = FindLiveModel(environment_, call->request().model(), "model");
+  if (!found.ok()) return found.status();
+  absl::StatusOr<ApplyGradientsArguments> arguments =
+      CheckApplyGradients(call->request(), found->context);
+  if (!arguments.ok()) return arguments.status();
+  ApplyGradientsCall apply;
+  apply.write = std::move(arguments->write);
+  apply.write.cancellation = call->scope().cancellation();
+  apply.max_staleness = arguments->max_staleness;
+  apply.read = [call, context = std::move(found->context)] {
+    return ReadApplyGradients(call->borrowed_request(), context);
+  };
+  apply.done = [call](const absl::StatusOr<SetWeightsReply>& reply) {
+    if (reply.ok() && !reply->replayed) call->scope().AddTrainSteps(1);
+    if (reply.ok()) WriteApplyGradientsReply(*reply, call->response());
+    call->Finish(reply.status());
+  };
+  found->model->ApplyGradients(std::move(apply));
+  return absl::OkStatus();
 }
 
 grpc::ServerUnaryReactor* TrainingServiceImpl::CheckGradients(

@@ -21,6 +21,9 @@ class TrainingServiceImpl final : public v1::TrainingService::CallbackService {
                                          v1::GetGradientsResponse* response) override;
   grpc::ServerBidiReactor<v1::StreamGradientsRequest, v1::StreamGradientsResponse>* StreamGradients(
       grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* ApplyGradients(grpc::CallbackServerContext* context,
+                                           const v1::ApplyGradientsRequest* request,
+                                           v1::ApplyGradientsResponse* response) override;
   grpc::ServerUnaryReactor* CheckGradients(grpc::CallbackServerContext* context,
                                            const v1::CheckGradientsRequest* request,
                                            v1::CheckGradientsResponse* response) override;
@@ -33,17 +36,19 @@ class TrainingServiceImpl final : public v1::TrainingService::CallbackService {
  private:
   using TrainRpcCall = UnaryCall<v1::TrainRequest, v1::TrainResponse>;
   using GradientsCall = UnaryCall<v1::GetGradientsRequest, v1::GetGradientsResponse>;
+  using ApplyRpcCall = UnaryCall<v1::ApplyGradientsRequest, v1::ApplyGradientsResponse>;
   using CheckCall = UnaryCall<v1::CheckGradientsRequest, v1::CheckGradientsResponse>;
   using EvaluateCall = UnaryCall<v1::EvaluateRequest, v1::EvaluateResponse>;
 
   absl::Status QueueTrain(TrainRpcCall* call);
   absl::Status ComputeGradients(GradientsCall* call);
+  absl::Status QueueApplyGradients(ApplyRpcCall* call);
   absl::Status CompareGradients(CheckCall* call);
   absl::Status Measure(EvaluateCall* call);
 
   const Environment& environment_;
-  const Rpc train_, fit_, get_gradients_, stream_gradients_, check_gradients_, evaluate_,
-      stream_evaluate_;
+  const Rpc train_, fit_, get_gradients_, stream_gradients_, apply_gradients_, check_gradients_,
+      evaluate_, stream_evaluate_;
 };
 
 }  // namespace chainrule::server

@@ -17,15 +17,17 @@ namespace chainrule::server {
 namespace {
 
 constexpr absl::string_view kFormatName = "chainrule data ";
-constexpr int kFormatVersion = 1;
+// 2: records of the log may hold gradients.
+constexpr int kFormatVersion = 2;
 
 std::string FormatText() { return absl::StrCat(kFormatName, kFormatVersion, "\n"); }
 
-// Whether the folder says that it is one; an error if it is not for this server.
-absl::StatusOr<bool> HasFormat(const std::string& path, FileSystem* files) {
+// The version that the folder says, 0 if it says none; an error if it is not for this
+// server.
+absl::StatusOr<int> FormatOf(const std::string& path, FileSystem* files) {
   const std::string file = path + "/FORMAT";
   const absl::StatusOr<std::string> text = files->Read(file, 0, 64);
-  if (absl::IsNotFound(text.status())) return false;
+  if (absl::IsNotFound(text.status())) return 0;
   if (!text.ok()) return text.status();
   absl::string_view rest = absl::StripTrailingAsciiWhitespace(*text);
   int version = 0;
@@ -38,7 +40,7 @@ absl::StatusOr<bool> HasFormat(const std::string& path, FileSystem* files) {
         absl::StrCat(path, " was written by a newer server: its format is ", version,
                      ", this server knows ", kFormatVersion));
   }
-  return true;
+  return version;
 }
 
 // What may be in a folder that is to become one: the beginnings of an opening that was cut
@@ -117,16 +119,17 @@ absl::StatusOr<std::shared_ptr<DataFolder::Lock>> DataFolder::Take(const std::st
 }
 
 absl::StatusOr<DataFolder> DataFolder::Open(const std::string& path, FileSystem* files) {
-  absl::StatusOr<bool> has_format = HasFormat(path, files);
-  if (!has_format.ok()) return has_format.status();
+  const absl::StatusOr<int> format = FormatOf(path, files);
+  if (!format.ok()) return format.status();
   const bool is_new = absl::IsNotFound(files->Size(path).status());
-  if (!*has_format) {
+  if (*format == 0) {
     if (absl::Status status = CheckUnused(path, files); !status.ok()) return status;
     if (absl::Status status = files->MakeFolder(path); !status.ok()) return status;
   }
   absl::StatusOr<std::shared_ptr<Lock>> lock = Take(path, /*exclusive=*/true);
   if (!lock.ok()) return lock.status();
-  if (!*has_format) {
+  // What is written from now on may be in this format, which older servers do not know.
+  if (*format < kFormatVersion) {
     const std::string text = FormatText();
     absl::Status status = WriteFileAtomically(*files, path + "/FORMAT", {text});
     // The folder's own name, too, is to survive.
@@ -140,9 +143,9 @@ absl::StatusOr<DataFolder> DataFolder::Open(const std::string& path, FileSystem*
 }
 
 absl::StatusOr<DataFolder> DataFolder::OpenForCheck(const std::string& path, FileSystem* files) {
-  const absl::StatusOr<bool> has_format = HasFormat(path, files);
-  if (!has_format.ok()) return has_format.status();
-  if (!*has_format) {
+  const absl::StatusOr<int> format = FormatOf(path, files);
+  if (!format.ok()) return format.status();
+  if (*format == 0) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is no data folder: no file FORMAT"));
   }
   absl::StatusOr<std::shared_ptr<Lock>> lock = Take(path, /*exclusive=*/false);

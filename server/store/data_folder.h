@@ -1,5 +1,5 @@
 // DataFolder: the folder that holds a server's whole state, held for one process.
-//   FORMAT        "chainrule data 1"
+//   FORMAT        "chainrule data 2"
 //   LOCK          flock: exclusive while a server runs, shared while one is checked
 //   facts.sqlite  what facts.h keeps
 //   weights/      checkpoints and versions, safetensors
@@ -19,9 +19,10 @@ namespace chainrule::server {
 
 class DataFolder {
  public:
-  // Makes what is missing and takes the lock. FAILED_PRECONDITION, with one line that says
-  // so: a server runs on it; it was made by a newer server, or has no FORMAT and is not
-  // empty, and then nothing is touched. UNAVAILABLE: what the disk said.
+  // Makes what is missing, takes the lock, and has FORMAT say this server's. Fails with
+  // FAILED_PRECONDITION, in one line that says so: a server runs on it; it was made by a
+  // newer server, or has no FORMAT and is not empty, and then nothing is touched.
+  // UNAVAILABLE: what the disk said.
   static absl::StatusOr<DataFolder> Open(const std::string& path, FileSystem* files);
   // Changes nothing. FAILED_PRECONDITION as above, also where there is no data folder.
   static absl::StatusOr<DataFolder> OpenForCheck(const std::string& path, FileSystem* files);

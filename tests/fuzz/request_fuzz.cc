@@ -12,6 +12,7 @@
 #include "engine/core/check.h"
 #include "google/protobuf/stubs/logging.h"
 #include "inference/grpc_service.pb.h"
+#include "server/convert/apply_gradients.h"
 #include "server/convert/evaluation.h"
 #include "server/convert/examples.h"
 #include "server/convert/fit.h"
@@ -120,6 +121,14 @@ const std::vector<Kind>& Kinds() {
                              ReadFit),
       KindOf<v1::GetGradientsRequest>(absl::StrCat("model: 'models/iris' wrt: 2", Rows()),
                                       ReadGradients),
+      KindOf<v1::ApplyGradientsRequest>(
+          "model: 'models/iris' contributions { weight: 2 base_step: 1 "
+          "layers { index: 1 biases { shape: 1 values: 0.5 } } } max_staleness: 3",
+          [](auto request) {
+            const auto arguments = server::CheckApplyGradients(*request, TheModel());
+            if (!arguments.ok()) return arguments.status();
+            return server::ReadApplyGradients(std::move(request), TheModel()).status();
+          }),
       KindOf<v1::PredictRequest>(
           "model: 'models/iris' inputs { shape: [1, 2] values: [1, 2] } include: [1, 3] top_k: 1",
           [](auto request) { return server::CheckPredict(*request, TheModel()).status(); }),

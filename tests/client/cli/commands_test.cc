@@ -258,7 +258,7 @@ struct Wrong {
 };
 
 TEST_F(CommandsTest, BenchMeasuresEachOfItsRpcs) {
-  for (const char* rpc : {"predict", "infer", "train", "gradients", "evaluate"}) {
+  for (const char* rpc : {"predict", "infer", "train", "gradients", "apply", "evaluate"}) {
     const auto json = MustRunJson<google::protobuf::Struct>({"bench", rpc, "--model", "iris",
                                                              "--rows", "3", "--concurrency", "2",
                                                              "--duration", "20ms", "--raw"});

@@ -94,8 +94,17 @@ class Random {
         return StepMismatch("iris", Count(1000), 3);  // with details
     }
   }
+  // Of some tensors of both layers.
+  GradientBody Gradient() {
+    auto floats = std::make_shared<std::vector<float>>(Floats(5 * kInputs));
+    GradientBody body;
+    body.layers.push_back({0, {floats->data(), 5, kInputs}, {}});
+    if (Coin()) body.layers.push_back({1, {}, {floats->data(), 1, kOutputs}});
+    body.owner = floats;
+    return body;
+  }
   RecordBody Body(const Network& network) {
-    switch (Count(5)) {
+    switch (Count(6)) {
       case 0:
         return State(network);
       case 1: {
@@ -115,6 +124,8 @@ class Random {
       }
       case 3:
         return LearningRateBody{Real()};
+      case 4:
+        return Gradient();
       default:
         return std::monostate();
     }
@@ -250,6 +261,28 @@ TEST_F(RecordTest, FlippedBitsDoNoHarm) {
       }
     }
   }
+}
+
+TEST_F(RecordTest, GradientComesBackToTheBit) {
+  Record record = Random(7).Any(network_);
+  record.body = Random(8).Gradient();
+  const auto back = DecodeRecord(network_, EncodeRecord(network_, record));
+  ASSERT_TRUE(back.ok());
+  const auto& put = std::get<GradientBody>(record.body).layers[0];
+  const auto& read = std::get<GradientBody>(back->body).layers[0];
+  EXPECT_EQ(read.index, 0);
+  EXPECT_EQ(read.biases.data, nullptr);
+  ASSERT_EQ(read.weights.size(), put.weights.size());
+  EXPECT_TRUE(
+      std::equal(read.weights.data, read.weights.data + read.weights.size(), put.weights.data));
+}
+
+TEST_F(RecordTest, GradientThatNamesALayerTwiceIsRefused) {
+  Record record = Random(7).Any(network_);
+  GradientBody body = Random(8).Gradient();
+  body.layers = {body.layers[0], body.layers[0]};
+  record.body = body;
+  EXPECT_FALSE(DecodeRecord(network_, EncodeRecord(network_, record)).ok());
 }
 
 TEST_F(RecordTest, RecordOfAnotherNetworkIsRefused) {

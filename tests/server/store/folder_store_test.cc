@@ -69,11 +69,21 @@ WeightsFile Fill(Store& store) {
 
 TEST(FolderStoreTest, RefusesANewerServersFolderAndTouchesNothing) {
   FolderKind kind;
-  WriteText(kind.path() + "/FORMAT", "chainrule data 2\n");
+  WriteText(kind.path() + "/FORMAT", "chainrule data 3\n");
   const absl::Status status = kind.TryOpen().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("newer server"));
   EXPECT_THAT(Names(kind.path()), ElementsAre(kind.path() + "/FORMAT"));
+}
+
+// So that the servers before it refuse what it writes there.
+TEST(FolderStoreTest, HasAnOlderServersFolderSayThatItIsItsOwn) {
+  FolderKind kind;
+  ASSERT_TRUE(kind.TryOpen().ok());
+  EXPECT_EQ(ReadText(kind.path() + "/FORMAT"), "chainrule data 2\n");
+  WriteText(kind.path() + "/FORMAT", "chainrule data 1\n");
+  ASSERT_TRUE(kind.TryOpen().ok());
+  EXPECT_EQ(ReadText(kind.path() + "/FORMAT"), "chainrule data 2\n");
 }
 
 TEST(FolderStoreTest, RefusesAFolderOfSomethingElseAndTouchesNothing) {
