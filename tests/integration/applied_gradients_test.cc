@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "client/lib/client.h"
 #include "tests/integration/bad_request.h"
 
 namespace chainrule::test {
@@ -154,6 +155,17 @@ TEST_F(ApplyGradientsTest, DivergenceKeepsTheModel) {
   EXPECT_THAT(status, IsError(grpc::FAILED_PRECONDITION, "DIVERGED"));
   EXPECT_EQ(DetailsOf(status).metadata["model_step"], "0");
   EXPECT_EQ(server_.Get("wild").step(), 0);
+}
+
+TEST_F(ApplyGradientsTest, TheClientLibraryHasThem) {
+  const auto client = client::Client::Create({.address = server_.server().grpc_address()});
+  ASSERT_TRUE(client.ok());
+  v1::ApplyGradientsRequest request = OfExamples(MakeExamples(10, 8, 1));
+  const auto applied = (*client)->ApplyGradients(request);
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_EQ(applied->model_step(), 1);
+  request.set_if_step(0);
+  EXPECT_EQ((*client)->ApplyGradients(request).status().code(), absl::StatusCode::kAborted);
 }
 
 TEST_F(ApplyGradientsTest, WhatWasAppliedIsThereAfterAnEnd) {
