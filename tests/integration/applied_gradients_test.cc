@@ -158,7 +158,9 @@ TEST_F(ApplyGradientsTest, DivergenceKeepsTheModel) {
 }
 
 TEST_F(ApplyGradientsTest, TheClientLibraryHasThem) {
-  const auto client = client::Client::Create({.address = server_.server().grpc_address()});
+  client::Target target;
+  target.address = server_.server().grpc_address();
+  const auto client = client::Client::Create(target);
   ASSERT_TRUE(client.ok());
   v1::ApplyGradientsRequest request = OfExamples(MakeExamples(10, 8, 1));
   const auto applied = (*client)->ApplyGradients(request);
