@@ -90,17 +90,21 @@ TEST(DrainTest, AFitThatStillReceivesEndsAndNewCallsAreRefused) {
   fit.SendHeader(header);
   fit.SendExamples(MakeExamples(3, 4, 1));
   ASSERT_TRUE(fit.Next().has_value());
+  // Keeps the server from being gone at once.
+  grpc::ClientContext context;
   v1::TrainResponse trained;
-  std::thread trainer([&] {  // keeps the server from being gone at once
-    EXPECT_THAT(Call(&Training::Train, server.training(), LongTrain(300'000), &trained), IsOk());
-  });
+  grpc::Status status;
+  std::thread trainer(
+      [&] { status = server.training().Train(&context, LongTrain(1'000'000), &trained); });
   WaitForAStep(server);
   std::thread drain([&] { server.server().Drain(); });
   EXPECT_THAT(fit.FinishAfterRest(), IsError(grpc::UNAVAILABLE, "STOPPING"));
   v1::GetServerInfoResponse info;
   EXPECT_EQ(Call(&v1::ServerService::Stub::GetServerInfo, server.info(), {}, &info).error_code(),
             grpc::UNAVAILABLE);
+  context.TryCancel();
   trainer.join();
+  EXPECT_EQ(status.error_code(), grpc::CANCELLED);
   drain.join();
 }
 
