@@ -114,6 +114,8 @@ struct Server::Impl {
 
   absl::Status ReadToken();
   absl::Status StartHttp();
+  void OnStorage(const absl::Status& storage);
+  HttpEndpoint::Page HealthPage() const;
   void AddGauges();
   void LogStart() const;
   void WaitForCalls(absl::Time end) const;
@@ -184,13 +186,9 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
     if (now == ModelHealth::kGone) return health.Remove(name);
     health.Set(name, now == ModelHealth::kServing ? Health::kServing : Health::kNotServing);
   });
-  registry.SetStorageListener([this](bool works) {
-    log.Write(works ? LogLevel::kInfo : LogLevel::kError,
-              works ? "storage works again" : "storage failed; changes are refused",
-              {{"data_dir", options.data_dir}});
-    for (const char* service : {kServices[0], kServices[1]}) {
-      health.Set(service, works ? Health::kServing : Health::kNotServing);
-    }
+  registry.SetStorageListener([this](const absl::Status& storage) { OnStorage(storage); });
+  registry.SetDamageListener([this](const std::string& what) {
+    log.Write(LogLevel::kError, "damage was found", {{"what", what}});
   });
   registry.SetInexactListener([this](const InexactReplay& replay) {
     log.Write(LogLevel::kWarning,
@@ -201,6 +199,27 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
                {"replayed_with", replay.replayed_with}});
   });
   AddGauges();
+}
+
+// Predictions go on without a disk that works, so the server as a whole does.
+void Server::Impl::OnStorage(const absl::Status& storage) {
+  log.Write(storage.ok() ? LogLevel::kInfo : LogLevel::kError,
+            storage.ok() ? "storage works again" : "storage failed; changes may be refused",
+            {{"data_dir", options.data_dir}, {"why", std::string(storage.message())}});
+  for (const char* service : {kServices[0], kServices[1]}) {
+    health.Set(service, storage.ok() ? Health::kServing : Health::kNotServing);
+  }
+}
+
+// One line for the server, and one for each service that it does not fully have.
+HttpEndpoint::Page Server::Impl::HealthPage() const {
+  if (health.Get("") != Health::kServing) return {503, "NOT_SERVING\n"};
+  std::string lines = "SERVING\n";
+  for (const char* service : kServices) {
+    if (health.Get(service) == Health::kServing) continue;
+    absl::StrAppend(&lines, service, " NOT_SERVING\n");
+  }
+  return {200, lines};
 }
 
 void Server::Impl::AddGauges() {
@@ -234,10 +253,7 @@ absl::Status Server::Impl::StartHttp() {
   if (options.http_listen == kNoHttp) return absl::OkStatus();
   HttpEndpoint::Pages pages;
   pages["/metrics"] = [this] { return HttpEndpoint::Page{200, metrics.Serialize()}; };
-  pages["/healthz"] = [this] {
-    return health.Get("") == Health::kServing ? HttpEndpoint::Page{200, "SERVING\n"}
-                                              : HttpEndpoint::Page{503, "NOT_SERVING\n"};
-  };
+  pages["/healthz"] = [this] { return HealthPage(); };
   auto endpoint = HttpEndpoint::Start(options.http_listen, std::move(pages));
   if (endpoint.ok()) http = *std::move(endpoint);
   return endpoint.status();  // NOLINT(bugprone-use-after-move): only the value was moved
@@ -253,11 +269,10 @@ void Server::Impl::LogStart() const {
              {"simd", engine::SimdTargetName()}});
 }
 
-absl::StatusOr<Server> Server::Start(const Options& options) {
+absl::StatusOr<Server> Server::Start(const Options& options, FileSystem* files) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
   if (absl::Status status = engine::StartBlas(ThreadCount(options)); !status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<FolderStore>> store =
-      FolderStore::Open(FolderOf(options), &PosixFileSystem());
+  absl::StatusOr<std::unique_ptr<FolderStore>> store = FolderStore::Open(FolderOf(options), files);
   if (!store.ok()) return store.status();
   auto impl = std::make_unique<Impl>(options, *std::move(store));
   if (absl::Status status = impl->ReadToken(); !status.ok()) return status;

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/app/options.h"
+#include "server/store/file_system.h"
 
 namespace chainrule::server {
 
@@ -15,9 +16,12 @@ class Server {
  public:
   // Listens and serves. INVALID_ARGUMENT: the options contradict themselves, or name a
   // file that cannot be read; UNAVAILABLE: an address is taken; FAILED_PRECONDITION: the
-  // data folder is another server's, or not one of this version; DATA_LOSS: it is damaged;
+  // data folder is another server's, or not one of this version; DATA_LOSS: its facts are
+  // damaged;
   // INTERNAL: OpenBLAS gives wrong products. The message is one line.
-  static absl::StatusOr<Server> Start(const Options& options);
+  // `files` outlives the server; SQLite and the spool do not go through it.
+  static absl::StatusOr<Server> Start(const Options& options,
+                                      FileSystem* files = &PosixFileSystem());
 
   // Drains, unless that was done.
   ~Server();

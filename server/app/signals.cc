@@ -42,6 +42,7 @@ void CatchSignals() {
   Handle(SIGTERM, OnSignal);
   Handle(SIGINT, OnSignal);
   Handle(SIGPIPE, SIG_IGN);
+  Handle(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write
 }
 
 void WaitForSignal() {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 
@@ -55,7 +57,14 @@ void Checkpointer::Loop() {
 
 bool Checkpointer::AnyUncovered() {
   for (const std::shared_ptr<Model>& model : models_->All()) {
-    if (model->first_uncovered().has_value()) return true;
+    if (model->first_uncovered().has_value() && model->damage().ok()) return true;
+  }
+  return false;
+}
+
+bool Checkpointer::AnyNeeded() {
+  for (const std::shared_ptr<Model>& model : models_->All()) {
+    if (model->needed().has_value()) return true;
   }
   return false;
 }
@@ -76,10 +85,17 @@ absl::Status Checkpointer::Trim() {
   // Read before the models are asked: what is appended meanwhile is above it.
   const uint64_t end = keeper_->synced() + 1;
   uint64_t first_needed = end;
+  std::vector<SequenceRange> kept;  // of models that are damaged, until their owners decide
   for (const std::shared_ptr<Model>& model : models_->All()) {
-    first_needed = std::min(first_needed, model->first_uncovered().value_or(end));
+    const std::optional<SequenceRange> needed = model->needed();
+    if (!needed.has_value()) continue;
+    if (needed->last < end) {
+      kept.push_back(*needed);
+    } else {
+      first_needed = std::min(first_needed, needed->first);
+    }
   }
-  return keeper_->RemoveBefore(first_needed);
+  return keeper_->RemoveBefore(first_needed, kept);
 }
 
 absl::Status Checkpointer::EmptyLog() {
@@ -88,7 +104,7 @@ absl::Status Checkpointer::EmptyLog() {
     if (model->has_tail()) result.Update(model->Replay());
   }
   result.Update(WriteAll());
-  if (result.ok() && AnyUncovered()) {
+  if (result.ok() && AnyNeeded()) {
     return absl::DataLossError("the log has records of models that are damaged");
   }
   return result;

@@ -45,6 +45,7 @@ class Checkpointer {
   bool Wait();  // returns false when the thread should end
   bool IsDue();
   bool AnyUncovered();
+  bool AnyNeeded();
   absl::Status Trim();
 
   Keeper* const keeper_;

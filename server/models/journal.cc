@@ -73,14 +73,16 @@ uint64_t Journal::Commit(Change change) {
     return 0;
   }
   const int64_t step = change.step;
+  RecordKey key = std::move(change.key);
   std::string record = std::move(change.record);
   Queue(std::move(change));
   // The log answers a model's records in their order, so each answer is of the first that
   // waits.
-  const uint64_t sequence = keeper_->Append(
-      std::move(record), [self = shared_from_this()](const absl::Status& status, uint64_t synced) {
-        self->Decide(status, synced);
-      });
+  const uint64_t sequence =
+      keeper_->Append(std::move(key), std::move(record),
+                      [self = shared_from_this()](const absl::Status& status, uint64_t synced) {
+                        self->Decide(status, synced);
+                      });
   if (!keeper_->options().relaxed) return sequence;
   MutexLock lock(&mutex_);
   if (failure_.ok()) unsynced_.emplace_back(sequence, step);

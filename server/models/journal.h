@@ -59,6 +59,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
 
   struct Change {
     std::string record;                             // with a keeper
+    RecordKey key;                                  // of the record
     std::optional<engine::ModelState> state;        // unset: the same numbers
     std::shared_ptr<const ModelSettings> settings;  // null: the same
     std::shared_ptr<const engine::Network> network;

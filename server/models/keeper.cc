@@ -64,9 +64,23 @@ void Keeper::TellInexact(const InexactReplay& replay) {
   if (listener) listener(replay);
 }
 
-absl::Status Keeper::OpenLog(const LogVisitor& visit) {
+void Keeper::SetDamageListener(DamageListener listener) {
+  MutexLock lock(&mutex_);
+  damage_listener_ = std::move(listener);
+}
+
+void Keeper::TellDamage(const std::string& what) {
+  DamageListener listener;
+  {
+    MutexLock lock(&mutex_);
+    listener = damage_listener_;
+  }
+  if (listener) listener(what);
+}
+
+absl::Status Keeper::OpenLog(const LogVisitor& visit, std::vector<LogDamage>* damage) {
   CloseLog();
-  absl::StatusOr<std::unique_ptr<Log>> opened = store_->OpenLog(visit);
+  absl::StatusOr<std::unique_ptr<Log>> opened = store_->OpenLog(visit, damage);
   MutexLock lock(&mutex_);
   status_ = opened.status();
   if (opened.ok()) log_ = *std::move(opened);
@@ -89,12 +103,12 @@ absl::Status Keeper::status() const {
   return status_;
 }
 
-uint64_t Keeper::Append(std::string payload, Log::Done done) {
+uint64_t Keeper::Append(RecordKey key, std::string payload, Log::Done done) {
   absl::Status refusal;
   {
     MutexLock lock(&mutex_);
     if (status_.ok()) {
-      return log_->Append(std::move(payload),
+      return log_->Append(std::move(key), std::move(payload),
                           [this, done = std::move(done)](absl::Status status, uint64_t synced) {
                             if (!status.ok()) Fail(status);
                             done(std::move(status), synced);
@@ -144,9 +158,9 @@ absl::StatusOr<uint64_t> Keeper::Rotate() {
   return sequence;
 }
 
-absl::Status Keeper::RemoveBefore(uint64_t sequence) {
+absl::Status Keeper::RemoveBefore(uint64_t sequence, const std::vector<SequenceRange>& kept) {
   const absl::StatusOr<std::shared_ptr<Log>> log = OpenedLog();
-  return log.ok() ? (*log)->RemoveBefore(sequence) : log.status();
+  return log.ok() ? (*log)->RemoveBefore(sequence, kept) : log.status();
 }
 
 int64_t Keeper::log_bytes() const {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -66,23 +67,28 @@ class Keeper {
   void SetInexactListener(InexactListener listener);
   void TellInexact(const InexactReplay& replay);
 
+  // Called with each damage that is found, of the log and of models. It must not wait.
+  using DamageListener = std::function<void(const std::string& what)>;
+  void SetDamageListener(DamageListener listener);
+  void TellDamage(const std::string& what);
+
   // Called on the thread that finds the log closed, each time it is found so anew. It must
   // not wait for the log.
   void SetFailureListener(std::function<void()> listener);
 
   // Reads the log from its beginning and opens it, in place of the one that failed, which
   // has answered all its records before this reads.
-  absl::Status OpenLog(const LogVisitor& visit);
+  absl::Status OpenLog(const LogVisitor& visit, std::vector<LogDamage>* damage);
   // Commits what waits, and ends.
   void CloseLog();
   // OK while the log takes records; else UNAVAILABLE, STORAGE_FAILED.
   absl::Status status() const;
 
   // As Log's. Without an open log `done` is told why at once, and 0 is returned.
-  uint64_t Append(std::string payload, Log::Done done);
+  uint64_t Append(RecordKey key, std::string payload, Log::Done done);
   absl::Status Flush();
   absl::StatusOr<uint64_t> Rotate();
-  absl::Status RemoveBefore(uint64_t sequence);
+  absl::Status RemoveBefore(uint64_t sequence, const std::vector<SequenceRange>& kept);
   int64_t log_bytes() const;
   uint64_t synced() const;
 
@@ -102,6 +108,7 @@ class Keeper {
   ConditionListener condition_listener_ ABSL_GUARDED_BY(mutex_);
   std::function<void()> load_listener_ ABSL_GUARDED_BY(mutex_);
   InexactListener inexact_listener_ ABSL_GUARDED_BY(mutex_);
+  DamageListener damage_listener_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

@@ -122,11 +122,14 @@ bool Model::RunSlice(const engine::Executor& executor, absl::Time until) {
   return impl_->RunSlice(executor, until);
 }
 
-void Model::Recover(std::vector<TailRecord> tail) { impl_->Recover(std::move(tail)); }
+void Model::Recover(std::vector<TailRecord> tail, const std::vector<LogDamage>& damage) {
+  impl_->Recover(std::move(tail), damage);
+}
 absl::Status Model::Replay() { return impl_->Replay(); }
 bool Model::has_tail() const { return impl_->has_tail(); }
 bool Model::needs_replay() const { return impl_->needs_replay(); }
 std::optional<uint64_t> Model::first_uncovered() const { return impl_->first_uncovered(); }
+std::optional<SequenceRange> Model::needed() const { return impl_->needed(); }
 absl::Status Model::WriteCheckpoint() { return impl_->WriteCheckpoint(); }
 std::vector<Model::Resident> Model::Residents() const { return impl_->Residents(); }
 bool Model::Unload(int64_t version) { return impl_->Unload(version); }

@@ -40,10 +40,12 @@ class WriterScheduler {
   virtual void Schedule(std::shared_ptr<Model> model) = 0;
 };
 
-// A record of the log, as it was read back.
+// A record of the log that waits to be replayed. What it brought stays on the disk until
+// then.
 struct TailRecord {
   uint64_t sequence = 0;
-  std::string payload;
+  RecordPlace place;
+  int64_t step = 0;  // after it
 };
 
 class Model : public std::enable_shared_from_this<Model> {
@@ -124,8 +126,9 @@ class Model : public std::enable_shared_from_this<Model> {
   bool RunSlice(const engine::Executor& executor, absl::Time until);
 
   // For who keeps models. What the log has of it, when it is read anew: of use where the
-  // numbers are not in memory, or are not what the log has.
-  void Recover(std::vector<TailRecord> tail);
+  // numbers are not in memory, or are not what the log has. `damage`: what cannot be read
+  // of the log; a model that may have lost a record is FAILED.
+  void Recover(std::vector<TailRecord> tail, const std::vector<LogDamage>& damage);
   // Records wait to be replayed.
   bool has_tail() const;
   // They do, or were replayed to other bits than their own and are in no checkpoint yet.
@@ -134,6 +137,8 @@ class Model : public std::enable_shared_from_this<Model> {
   absl::Status Replay();
   // The first record that is in no checkpoint.
   std::optional<uint64_t> first_uncovered() const;
+  // The records that the log is to keep for it: of one that is damaged, what there is.
+  std::optional<SequenceRange> needed() const;
   // Writes one, if there is a record that is in none. Waits for the disk.
   absl::Status WriteCheckpoint();
 

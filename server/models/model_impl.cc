@@ -48,15 +48,28 @@ absl::Status Model::Impl::LoadNumbers() {
   // Its files may have gone with it meanwhile.
   if (damaged && queue_.ended() == absl::StatusCode::kAborted) return ModelNotFound(id_);
   if (!status.ok() && !damaged) return status;
+  if (damaged) {
+    TellDamage(status);
+    return status;
+  }
   {
     MutexLock lock(&mutex_);
-    if (status.ok()) cold_.Clear();
-    cold_.damage = status;
+    cold_.Clear();
     inexact_ = numbers_.inexact();
   }
-  keeper_->TellCondition(id_, uid_, damaged ? ModelCondition::kFailed : ModelCondition::kReady);
-  if (status.ok()) keeper_->TellLoaded();
-  return status;
+  keeper_->TellCondition(id_, uid_, ModelCondition::kReady);
+  keeper_->TellLoaded();
+  return absl::OkStatus();
+}
+
+void Model::Impl::TellDamage(const absl::Status& damage) {
+  {
+    MutexLock lock(&mutex_);
+    if (!cold_.damage.ok()) return;
+    cold_.damage = damage;
+  }
+  keeper_->TellDamage(std::string(damage.message()));
+  keeper_->TellCondition(id_, uid_, ModelCondition::kFailed);
 }
 
 absl::StatusOr<StoredSettings> Model::Impl::settings() const {
@@ -157,17 +170,20 @@ bool Model::Impl::needs_replay() const {
 }
 
 // A checkpoint that is being written is finished before its place is read again.
-void Model::Impl::Recover(std::vector<TailRecord> tail) {
+void Model::Impl::Recover(std::vector<TailRecord> tail, const std::vector<LogDamage>& damage) {
   MutexLock checkpoints(&checkpoints_mutex_);
   VisitTurn turn(&turn_);
   if (numbers_.loaded() && !journal_->failed()) return;
   FailRunning(StorageFailed("what was written last is being read back"));
   const uint64_t covered = book_.checkpoint().sequence;
   std::erase_if(tail, [&](const TailRecord& record) { return record.sequence <= covered; });
-  numbers_.Recover(std::move(tail));
-  MutexLock lock(&mutex_);
-  cold_.tail_step = numbers_.TailStep();
-  cold_.damage = absl::OkStatus();
+  numbers_.Recover(std::move(tail), damage, covered);
+  {
+    MutexLock lock(&mutex_);
+    cold_.tail_step = numbers_.TailStep();
+    cold_.damage = absl::OkStatus();
+  }
+  if (!numbers_.damage().ok()) TellDamage(numbers_.damage());
 }
 
 bool Model::Impl::has_tail() const {
@@ -178,6 +194,11 @@ bool Model::Impl::has_tail() const {
 std::optional<uint64_t> Model::Impl::first_uncovered() {
   VisitTurn turn(&turn_);
   return numbers_.first_uncovered();
+}
+
+std::optional<SequenceRange> Model::Impl::needed() {
+  VisitTurn turn(&turn_);
+  return numbers_.needed();
 }
 
 }  // namespace chainrule::server

@@ -59,10 +59,11 @@ class Model::Impl {
                                             Stamp stamp);
 
   absl::Status Replay();
-  void Recover(std::vector<TailRecord> tail);
+  void Recover(std::vector<TailRecord> tail, const std::vector<LogDamage>& damage);
   bool has_tail() const;
   bool needs_replay() const;
   std::optional<uint64_t> first_uncovered();
+  std::optional<SequenceRange> needed();
   absl::Status WriteCheckpoint();
   std::vector<Resident> Residents() const;
   bool Unload(int64_t version);
@@ -89,6 +90,7 @@ class Model::Impl {
   absl::Status Prepare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   bool Advance(const engine::Executor& executor, absl::Time until)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void TellDamage(const absl::Status& damage);
   absl::Status LoadNumbers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   int64_t KnownStep() const;
   void FailCancelled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);

@@ -1,6 +1,7 @@
 #include "server/models/numbers.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -52,8 +53,7 @@ absl::Status Numbers::Load(const std::string& settings_json, const CheckpointFac
   if (!damage_.ok()) return damage_;
   absl::Status status = Read(settings_json, checkpoint);
   if (status.code() == absl::StatusCode::kDataLoss) {
-    status = damage_ = ModelDamaged(
-        id_, absl::StrCat(status.message(), "; restore a version, import weights, or delete it"));
+    status = damage_ = Damaged(absl::StrCat(status.message(), log_damage_));
   }
   return status;
 }
@@ -72,17 +72,11 @@ absl::Status Numbers::Read(const std::string& settings_json, const CheckpointFac
   }
   Recovered recovered{std::move(stored->settings), std::move(network), std::move(read->state),
                       &window, *number};
-  uint64_t last = checkpoint.sequence;
-  for (const TailRecord& next : tail_) {
-    if (next.sequence <= checkpoint.sequence) continue;
-    absl::StatusOr<Record> record = DecodeRecord(*recovered.network, next.payload);
-    if (!record.ok()) return record.status();
-    const absl::Status replayed =
-        Replay(*std::move(record), keeper_->options().numerics, keeper_->executor(), &recovered);
-    if (!replayed.ok()) return replayed;
-    last = next.sequence;
-  }
+  const uint64_t last = tail_.empty() ? checkpoint.sequence : tail_.back().sequence;
+  if (absl::Status status = ReplayTail(checkpoint, &recovered); !status.ok()) return status;
   tail_.clear();
+  log_damage_.clear();
+  lost_ = std::nullopt;
   if (!recovered.other_numerics.empty()) TellInexact(recovered);
   last_sequence_ = last;
   window_ = std::move(window);
@@ -93,6 +87,25 @@ absl::Status Numbers::Read(const std::string& settings_json, const CheckpointFac
   state_ = std::move(recovered.state);
   journal_->Show(settings_, network_, state_);
   return absl::OkStatus();
+}
+
+// One record after another is read where it lies: they may be more than memory holds.
+absl::Status Numbers::ReplayTail(const CheckpointFacts& checkpoint, Recovered* recovered) {
+  for (const TailRecord& next : tail_) {
+    if (next.sequence <= checkpoint.sequence) continue;
+    const absl::StatusOr<std::string> payload = keeper_->store()->ReadRecord(next.place);
+    if (!payload.ok()) return payload.status();
+    absl::StatusOr<Record> record = DecodeRecord(*recovered->network, *payload);
+    if (!record.ok()) return record.status();
+    const absl::Status replayed = server::Replay(*std::move(record), keeper_->options().numerics,
+                                                 keeper_->executor(), recovered);
+    if (!replayed.ok()) return replayed;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Numbers::Damaged(absl::string_view why) const {
+  return ModelDamaged(id_, absl::StrCat(why, "; restore a version, import weights, or delete it"));
 }
 
 void Numbers::TellInexact(const Recovered& recovered) {
@@ -109,18 +122,53 @@ void Numbers::Unload() {
   journal_->SetWindowBytes(0);
 }
 
-void Numbers::Recover(std::vector<TailRecord> tail) {
+void Numbers::Forget() {
   Unload();
   ++life_;
   damage_ = absl::OkStatus();
   inexact_ = false;
   first_uncovered_ = first_since_capture_ = std::nullopt;
+  tail_.clear();
+  log_damage_.clear();
+  lost_ = std::nullopt;
+  lost_step_ = 0;
+}
+
+void Numbers::Recover(std::vector<TailRecord> tail, const std::vector<LogDamage>& damage,
+                      uint64_t covered) {
+  Forget();
   tail_ = std::move(tail);
   if (!tail_.empty()) first_uncovered_ = tail_.front().sequence;
+  const uint64_t last_read = tail_.empty() ? 0 : tail_.back().sequence;
+  for (const LogDamage& each : damage) {
+    if (each.last < each.first || each.last <= covered) continue;
+    absl::StrAppend(&log_damage_, "; ", each.what);
+    if (!lost_.has_value()) lost_ = {each.first, each.last};
+    lost_->last = std::max(lost_->last, each.last);
+    for (const LogDamage::Lost& lost : each.owners) {
+      if (lost.owner == uid_ && lost.sequence > covered)
+        lost_step_ = std::max(lost_step_, lost.step);
+    }
+  }
+  const absl::Status complete = CheckComplete(damage, uid_, covered, last_read);
+  if (!complete.ok()) damage_ = Damaged(absl::StrCat("it lost records: ", complete.message()));
+}
+
+std::optional<SequenceRange> Numbers::needed() const {
+  if (damage_.ok()) {
+    if (!first_uncovered_.has_value()) return std::nullopt;
+    return SequenceRange{*first_uncovered_, std::numeric_limits<uint64_t>::max()};
+  }
+  std::optional<SequenceRange> range = lost_;
+  if (tail_.empty()) return range;
+  if (!range.has_value()) range = {tail_.front().sequence, tail_.back().sequence};
+  range->first = std::min(range->first, tail_.front().sequence);
+  range->last = std::max(range->last, tail_.back().sequence);
+  return range;
 }
 
 void Numbers::Replace(const Capture& capture, WriteWindow window) {
-  Recover({});
+  Forget();
   settings_ = capture.settings;
   network_ = capture.network;
   state_ = capture.checkpoint.state;
@@ -132,9 +180,8 @@ void Numbers::Replace(const Capture& capture, WriteWindow window) {
 }
 
 std::optional<int64_t> Numbers::TailStep() const {
-  if (tail_.empty()) return std::nullopt;
-  const absl::StatusOr<RecordHeader> header = DecodeRecordHeader(tail_.back().payload);
-  return header.ok() ? std::optional(header->last_step) : std::nullopt;
+  if (tail_.empty() && lost_step_ == 0) return std::nullopt;
+  return std::max(lost_step_, tail_.empty() ? 0 : tail_.back().step);
 }
 
 Numbers::Capture Numbers::Take() {
@@ -195,6 +242,7 @@ void Numbers::Append(Record record, Journal::Change change) {
     record.header.uid = uid_;
     record.header.number = ++number_;
     record.header.numerics = keeper_->options().numerics;
+    change.key = {uid_, number_, record.header.last_step};
     change.record = EncodeRecord(*network_, record);
   }
   const uint64_t sequence = journal_->Commit(std::move(change));

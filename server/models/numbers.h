@@ -45,8 +45,12 @@ class Numbers : public Writer {
   absl::Status Load(const std::string& settings_json, const CheckpointFacts& checkpoint);
   // Forgets the numbers; they come back by Load. For those that are in their checkpoint.
   void Unload();
-  // Forgets the numbers, and what is behind the checkpoint is `tail`.
-  void Recover(std::vector<TailRecord> tail);
+  // Forgets the numbers, and what is behind the checkpoint, which holds the records up to
+  // `covered`, is `tail`, unless the log's damage says that there was more: DATA_LOSS,
+  // MODEL_DAMAGED, from then on.
+  void Recover(std::vector<TailRecord> tail, const std::vector<LogDamage>& damage,
+               uint64_t covered);
+  const absl::Status& damage() const { return damage_; }
   // What Load replayed is not to the bit what was computed, and in no checkpoint yet.
   bool inexact() const { return inexact_; }
   // The step that Load will come to, where there are records to replay.
@@ -70,6 +74,8 @@ class Numbers : public Writer {
   void Replace(const Capture& capture, WriteWindow window);
   // The first record that is in no checkpoint.
   std::optional<uint64_t> first_uncovered() const { return first_uncovered_; }
+  // The records that the log is to keep.
+  std::optional<SequenceRange> needed() const;
 
   void SetLearningRate(double learning_rate, Journal::Done done);
 
@@ -87,6 +93,9 @@ class Numbers : public Writer {
   void SetTraining(bool training) override { journal_->SetTraining(training); }
 
  private:
+  void Forget();
+  absl::Status Damaged(absl::string_view why) const;
+  absl::Status ReplayTail(const CheckpointFacts& checkpoint, Recovered* recovered);
   void TellInexact(const Recovered& recovered);
   absl::Status Read(const std::string& settings_json, const CheckpointFacts& checkpoint);
   void Append(Record record, Journal::Change change);
@@ -106,6 +115,9 @@ class Numbers : public Writer {
   uint64_t last_sequence_ = 0;  // of the last record, in the log; or of the checkpoint
   std::vector<TailRecord> tail_;
   absl::Status damage_;
+  std::string log_damage_;             // places where records may have been lost
+  std::optional<SequenceRange> lost_;  // all of these
+  int64_t lost_step_ = 0;              // the last one that is known to be lost
   bool inexact_ = false;
   int64_t life_ = 0;
 

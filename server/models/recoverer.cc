@@ -13,12 +13,14 @@ using engine::MutexLock;
 Recoverer::Recoverer(Keeper* keeper, ModelMap* models, absl::Duration retry_interval)
     : keeper_(keeper), models_(models), retry_interval_(retry_interval) {
   keeper_->SetFailureListener([this] {
+    const absl::Status why = keeper_->status();
     {
       MutexLock lock(&mutex_);
       failed_ = work_ = true;
+      if (log_fault_.ok()) log_fault_ = why;
     }
     changed_.NotifyAll();
-    TellStorage(false);
+    TellStorage();
   });
 }
 
@@ -28,12 +30,10 @@ Recoverer::~Recoverer() {
 }
 
 absl::Status Recoverer::Start() {
-  absl::StatusOr<Tails> tails = OpenLog();
-  if (!tails.ok()) return tails.status();
+  absl::StatusOr<Contents> contents = OpenLog();
+  if (!contents.ok()) return contents.status();
   for (const std::shared_ptr<Model>& model : models_->All()) {
-    const auto found = tails->find(model->uid());
-    if (found == tails->end()) continue;
-    model->Recover(std::move(found->second));
+    model->Recover(std::move(contents->tails[model->uid()]), contents->damage);
     if (model->has_tail()) models_->Tell(model->id(), model->uid(), ModelHealth::kNotServing);
   }
   {
@@ -53,18 +53,32 @@ void Recoverer::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Recoverer::SetStorageListener(std::function<void(bool works)> listener) {
-  MutexLock lock(&mutex_);
+void Recoverer::SetStorageListener(std::function<void(const absl::Status& storage)> listener) {
+  MutexLock lock(&tell_mutex_);
   storage_listener_ = std::move(listener);
 }
 
-void Recoverer::TellStorage(bool works) {
-  std::function<void(bool)> listener;
+void Recoverer::StoreFailed(const absl::Status& why) {
   {
     MutexLock lock(&mutex_);
-    listener = storage_listener_;
+    if (!store_fault_.ok()) return;
+    store_fault_ = why;
+    work_ = true;
   }
-  if (listener) listener(works);
+  changed_.NotifyAll();
+  TellStorage();
+}
+
+void Recoverer::TellStorage() {
+  MutexLock order(&tell_mutex_);
+  absl::Status fault;
+  {
+    MutexLock lock(&mutex_);
+    fault = log_fault_.ok() ? store_fault_ : log_fault_;
+  }
+  if (fault.ok() == told_works_) return;
+  told_works_ = fault.ok();
+  if (storage_listener_) storage_listener_(fault);
 }
 
 void Recoverer::WaitUntilIdle() {
@@ -72,23 +86,32 @@ void Recoverer::WaitUntilIdle() {
   while (work_ && !stopping_) changed_.Wait(&mutex_);
 }
 
-absl::StatusOr<Recoverer::Tails> Recoverer::OpenLog() {
-  Tails tails;
-  const absl::Status status = keeper_->OpenLog([&](uint64_t sequence, absl::string_view payload) {
-    const absl::StatusOr<RecordHeader> header = DecodeRecordHeader(payload);
-    if (!header.ok()) return header.status();
-    tails[header->uid].push_back({sequence, std::string(payload)});
+absl::StatusOr<Recoverer::Contents> Recoverer::OpenLog() {
+  Contents contents;
+  const auto visit = [&](const LogRecord& record) {
+    RecordKey key = record.key;
+    if (key.owner.empty()) {  // of format 1
+      absl::StatusOr<RecordHeader> header = DecodeRecordHeader(record.payload);
+      if (!header.ok()) return header.status();
+      key = {std::move(header->uid), header->number, header->last_step};
+    }
+    contents.tails[key.owner].push_back({record.sequence, record.place, key.step});
     return absl::OkStatus();
-  });
+  };
+  const absl::Status status = keeper_->OpenLog(visit, &contents.damage);
   if (!status.ok()) return status;
-  return tails;
+  for (const LogDamage& damage : contents.damage) keeper_->TellDamage(damage.what);
+  return contents;
 }
 
 void Recoverer::Loop() {
   while (WaitForWork()) {
-    if ((!failed() || Reopen()) && ReplayTails()) {
+    const bool log_works = !failed() || Reopen();
+    // Reading goes on where writing does not.
+    const bool replayed = log_works && ReplayTails();
+    if (ProbeStore() && replayed) {
       MutexLock lock(&mutex_);
-      if (!failed_) work_ = false;
+      if (!failed_ && store_fault_.ok()) work_ = false;
       changed_.NotifyAll();
     } else {
       Pause();
@@ -120,16 +143,35 @@ bool Recoverer::Reopen() {
     MutexLock lock(&mutex_);
     failed_ = false;
   }
-  absl::StatusOr<Tails> tails = OpenLog();
-  if (!tails.ok()) {
+  absl::StatusOr<Contents> contents = OpenLog();
+  if (!contents.ok()) {
     MutexLock lock(&mutex_);
     failed_ = true;
     return false;
   }
   for (const std::shared_ptr<Model>& model : models_->All()) {
-    model->Recover(std::move((*tails)[model->uid()]));
+    model->Recover(std::move(contents->tails[model->uid()]), contents->damage);
   }
-  TellStorage(true);
+  {
+    MutexLock lock(&mutex_);
+    if (!failed_) log_fault_ = absl::OkStatus();
+  }
+  TellStorage();
+  return true;
+}
+
+// Returns whether the store beside the log works, as far as can be told.
+bool Recoverer::ProbeStore() {
+  {
+    MutexLock lock(&mutex_);
+    if (store_fault_.ok()) return true;
+  }
+  if (!keeper_->store()->Probe().ok()) return false;
+  {
+    MutexLock lock(&mutex_);
+    store_fault_ = absl::OkStatus();
+  }
+  TellStorage();
   return true;
 }
 

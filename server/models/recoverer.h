@@ -26,23 +26,32 @@ class Recoverer {
   Recoverer(Keeper* keeper, ModelMap* models, absl::Duration retry_interval);
   ~Recoverer();
 
-  // Opens the log and starts the thread. DATA_LOSS: the log is damaged, and where.
+  // Opens the log and starts the thread. Models that damage of the log may have taken a
+  // record from are FAILED.
   absl::Status Start();
   // Ends the thread. What was not replayed is left to who loads the model.
   void Stop();
-  void SetStorageListener(std::function<void(bool works)> listener);
+  // Hears why something could not be kept, and OK when all works again.
+  void SetStorageListener(std::function<void(const absl::Status& storage)> listener);
+  // The store could not keep something beside the log.
+  void StoreFailed(const absl::Status& why);
   void WaitUntilIdle();
 
  private:
-  using Tails = std::map<std::string, std::vector<TailRecord>>;  // by uid
-  absl::StatusOr<Tails> OpenLog();
+  struct Contents {
+    std::map<std::string, std::vector<TailRecord>> tails;  // by uid
+    std::vector<LogDamage> damage;
+  };
+  absl::StatusOr<Contents> OpenLog();
   void Loop();
   bool WaitForWork();
   void Pause();
   bool failed();
   bool Reopen();
   bool ReplayTails();
-  void TellStorage(bool works);
+  bool ProbeStore();
+  // Tells the listener, if it is not what it was told last.
+  void TellStorage();
 
   Keeper* const keeper_;
   ModelMap* const models_;
@@ -53,7 +62,12 @@ class Recoverer {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool work_ ABSL_GUARDED_BY(mutex_) = false;  // there are tails, or a log that failed
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
-  std::function<void(bool)> storage_listener_ ABSL_GUARDED_BY(mutex_);
+  // Why the log, or the store beside it, does not work, until it does.
+  absl::Status log_fault_ ABSL_GUARDED_BY(mutex_);
+  absl::Status store_fault_ ABSL_GUARDED_BY(mutex_);
+  engine::Mutex tell_mutex_;  // keeps what the listener hears in order; before mutex_
+  bool told_works_ ABSL_GUARDED_BY(tell_mutex_) = true;
+  std::function<void(const absl::Status&)> storage_listener_ ABSL_GUARDED_BY(tell_mutex_);
   std::thread thread_;
 };
 

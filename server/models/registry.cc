@@ -11,6 +11,7 @@
 #include "server/models/numbers.h"
 #include "server/models/recoverer.h"
 #include "server/models/settings_json.h"
+#include "server/models/watched_store.h"
 
 namespace chainrule::server {
 
@@ -52,6 +53,7 @@ class Registry::Impl {
   WriterScheduler* const scheduler_;
   LifecycleWindow window_;
   ModelMap models_;
+  std::optional<WatchedStore> store_;
   std::optional<Keeper> keeper_;  // none: models live in memory
   std::optional<Recoverer> recoverer_;
   std::optional<Checkpointer> checkpointer_;
@@ -66,7 +68,10 @@ Registry::Impl::Impl(const Limits& limits, WriterScheduler* scheduler, const Kee
       models_(limits.max_models),
       unloader_(&models_, keeping.memory) {
   if (keeping.store == nullptr) return;
-  keeper_.emplace(keeping.store, keeping.executor, keeping.keeper);
+  store_.emplace(keeping.store, [this](const absl::Status& why) {
+    if (recoverer_.has_value()) recoverer_->StoreFailed(why);
+  });
+  keeper_.emplace(&*store_, keeping.executor, keeping.keeper);
   keeper_->SetConditionListener(
       [this](const std::string& id, const std::string& uid, ModelCondition condition) {
         const bool ready = condition == ModelCondition::kReady;
@@ -163,6 +168,7 @@ absl::StatusOr<StoredModel> Registry::Impl::Store(StoredModel stored, const Mode
       MakeCheckpoint(state, keeper_->options().numerics));
   if (!file.ok()) return file.status();
   stored.checkpoint.step = state.step;
+  stored.checkpoint.sequence = keeper_->synced();  // so damage before it is none of its own
   stored.checkpoint.weights = *std::move(file);
   return stored;
 }
@@ -346,12 +352,16 @@ void Registry::SetListener(std::function<void(const std::string&, ModelHealth)> 
   impl_->models().SetListener(std::move(listener));
 }
 
-void Registry::SetStorageListener(std::function<void(bool works)> listener) {
+void Registry::SetStorageListener(std::function<void(const absl::Status& storage)> listener) {
   if (impl_->recoverer() != nullptr) impl_->recoverer()->SetStorageListener(std::move(listener));
 }
 
 void Registry::SetInexactListener(std::function<void(const InexactReplay& replay)> listener) {
   if (impl_->keeper() != nullptr) impl_->keeper()->SetInexactListener(std::move(listener));
+}
+
+void Registry::SetDamageListener(std::function<void(const std::string& what)> listener) {
+  if (impl_->keeper() != nullptr) impl_->keeper()->SetDamageListener(std::move(listener));
 }
 
 void Registry::Stop() { impl_->models().Stop(); }

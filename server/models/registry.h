@@ -121,10 +121,13 @@ class Registry {
   // changes, one at a time and in their order (the health service). It may look models up,
   // and change none.
   void SetListener(std::function<void(const std::string& id, ModelHealth health)> listener);
-  // Calls `listener(works)` when the log fails, and when it works again.
-  void SetStorageListener(std::function<void(bool works)> listener);
+  // Calls `listener` with the reason when something cannot be kept, and with OK when all
+  // can be again.
+  void SetStorageListener(std::function<void(const absl::Status& storage)> listener);
   // Calls `listener` with each model that was replayed to other bits than were computed.
   void SetInexactListener(std::function<void(const InexactReplay& replay)> listener);
+  // Calls `listener` with each damage that is found, of the log and of models.
+  void SetDamageListener(std::function<void(const std::string& what)> listener);
   // Refuses new changes and cancels what runs and waits with UNAVAILABLE (drain).
   void Stop();
   // Returns when no record waits to be replayed. For tests and tools.

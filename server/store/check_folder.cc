@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -91,6 +92,7 @@ class Checker {
     for (const StoredModel& model : *models) {
       if (absl::Status status = CheckModel(model); !status.ok()) return status;
     }
+    models_ = *std::move(models);
     return absl::OkStatus();
   }
 
@@ -113,16 +115,59 @@ class Checker {
   }
 
   absl::Status CheckLog() {
-    const auto count = [this](uint64_t, absl::string_view) {
+    std::map<std::string, Tail> tails = TailsOfModels();
+    const auto visit = [&](const LogRecord& record) {
       ++report_.log_records;
+      const auto tail = tails.find(record.key.owner);
+      if (tail != tails.end()) tail->second.Add(record);
       return absl::OkStatus();
     };
-    return Find(ReadLog(files_, folder_.log(), LogRepair::kNone, count).status());
+    const absl::StatusOr<LogEnd> end = ReadLog(files_, folder_.log(), LogRepair::kNone, visit);
+    if (!end.ok()) return end.status();
+    for (const LogDamage& damage : end->damage) report_.findings.push_back(damage.what);
+    for (const StoredModel& model : models_) {
+      const Tail& tail = tails[model.facts.uid];
+      const absl::Status lost = CheckComplete(end->damage, model.facts.uid,
+                                              model.checkpoint.sequence, tail.last_sequence);
+      const std::string name = absl::StrCat("models/", model.facts.id);
+      if (!lost.ok()) {
+        report_.findings.push_back(absl::StrCat(name, ": lost records: ", lost.message()));
+      } else if (!tail.gap.empty()) {
+        report_.findings.push_back(absl::StrCat(name, ": lost records: ", tail.gap));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // What the log has of a model behind its checkpoint.
+  struct Tail {
+    uint64_t covered = 0;
+    uint64_t last_sequence = 0;
+    uint64_t last_number = 0;
+    std::string gap;  // between two of its records
+
+    void Add(const LogRecord& record) {
+      if (record.sequence <= covered) return;
+      if (last_sequence > 0 && record.key.number != last_number + 1) {
+        gap = absl::StrCat("record ", record.key.number, " follows record ", last_number);
+      }
+      last_sequence = record.sequence;
+      last_number = record.key.number;
+    }
+  };
+
+  std::map<std::string, Tail> TailsOfModels() const {
+    std::map<std::string, Tail> tails;
+    for (const StoredModel& model : models_) {
+      tails[model.facts.uid].covered = model.checkpoint.sequence;
+    }
+    return tails;
   }
 
   const DataFolder& folder_;
   FileSystem* const files_;
   FolderReport report_;
+  std::vector<StoredModel> models_;
 };
 
 }  // namespace

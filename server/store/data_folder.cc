@@ -17,8 +17,9 @@ namespace chainrule::server {
 namespace {
 
 constexpr absl::string_view kFormatName = "chainrule data ";
-// 2: records of the log may hold gradients.
-constexpr int kFormatVersion = 2;
+// 2: records of the log may hold gradients. 3: the log has segments of format 2, beside those
+// of format 1 that an older server left.
+constexpr int kFormatVersion = 3;
 
 std::string FormatText() { return absl::StrCat(kFormatName, kFormatVersion, "\n"); }
 

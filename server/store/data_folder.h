@@ -1,5 +1,5 @@
 // DataFolder: the folder that holds a server's whole state, held for one process.
-//   FORMAT        "chainrule data 2"
+//   FORMAT        "chainrule data 3"
 //   LOCK          flock: exclusive while a server runs, shared while one is checked
 //   facts.sqlite  what facts.h keeps
 //   weights/      checkpoints and versions, safetensors

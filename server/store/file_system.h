@@ -2,8 +2,8 @@
 // twin that fails when told to and drops what was not synced.
 //
 // All methods answer absl::Status with the path and errno's text: NOT_FOUND (ENOENT),
-// RESOURCE_EXHAUSTED (ENOSPC, EDQUOT), else UNAVAILABLE.  Thread-safe; a file object is
-// thread-compatible.
+// RESOURCE_EXHAUSTED (ENOSPC, EDQUOT), DATA_LOSS (EIO of Read), else UNAVAILABLE.  Thread-safe; a
+// file object is thread-compatible.
 #ifndef CHAINRULE_SERVER_STORE_FILE_SYSTEM_H_
 #define CHAINRULE_SERVER_STORE_FILE_SYSTEM_H_
 

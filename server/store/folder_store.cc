@@ -20,6 +20,7 @@ namespace {
 using engine::MutexLock;
 
 constexpr char kBootIdFile[] = "/proc/sys/kernel/random/boot_id";
+constexpr absl::string_view kProbe = "whether the disk takes something";
 constexpr absl::string_view kWeightsSuffix = ".safetensors";
 
 // As a caller is told: an error that already has a code of its own keeps it.
@@ -122,7 +123,8 @@ void FolderStore::RemoveWeights(const WeightsFile& file) {
   files_->Remove(absl::StrCat(folder_.weights(), "/", file.name)).IgnoreError();
 }
 
-absl::StatusOr<std::unique_ptr<Log>> FolderStore::OpenLog(const LogVisitor& visit) {
+absl::StatusOr<std::unique_ptr<Log>> FolderStore::OpenLog(const LogVisitor& visit,
+                                                          std::vector<LogDamage>* damage) {
   // A checkpoint may hold what the log never did, if that failed in between: its
   // sequence is used up.
   absl::StatusOr<uint64_t> used = facts_->LastSequence();
@@ -131,11 +133,11 @@ absl::StatusOr<std::unique_ptr<Log>> FolderStore::OpenLog(const LogVisitor& visi
   const LogRepair repair = log_is_sound_ ? LogRepair::kCut : LogRepair::kRewrite;
   log_is_sound_ = false;
   const absl::StatusOr<LogEnd> end =
-      ReadLog(files_, folder_.log(), repair, [&](uint64_t sequence, absl::string_view payload) {
-        return visited = visit(sequence, payload);
-      });
+      ReadLog(files_, folder_.log(), repair,
+              [&](const LogRecord& record) { return visited = visit(record); });
   if (!visited.ok()) return visited;
   if (!end.ok()) return AsStoreError(end.status());
+  if (damage != nullptr) *damage = end->damage;
   const uint64_t acknowledged = acknowledged_->load();
   if (end->last_sequence < acknowledged) {
     if (absl::Status status = RenewIncarnation(); !status.ok()) return status;
@@ -146,6 +148,19 @@ absl::StatusOr<std::unique_ptr<Log>> FolderStore::OpenLog(const LogVisitor& visi
       TrainLog::Open(options, files_, *end, std::max(*used, acknowledged), acknowledged_);
   if (!log.ok()) return log.status();
   return *std::move(log);
+}
+
+absl::StatusOr<std::string> FolderStore::ReadRecord(const RecordPlace& place) {
+  absl::StatusOr<std::string> payload = ReadPayload(files_, folder_.log(), place);
+  return payload.ok() ? payload : AsStoreError(payload.status());
+}
+
+absl::Status FolderStore::Probe() {
+  if (absl::Status status = facts_->PutValues({{"probe", ""}}); !status.ok()) return status;
+  const std::string path = folder_.weights() + "/probe";
+  absl::Status status = WriteFileAtomically(*files_, path, {kProbe});
+  if (status.ok()) status = files_->Remove(path);
+  return AsStoreError(status);
 }
 
 // Records that were done, but not synced, did not survive a failure of the disk.

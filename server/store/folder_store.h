@@ -50,7 +50,10 @@ class FolderStore : public Store {
   absl::StatusOr<Checkpoint> ReadWeights(const WeightsFile& file,
                                          const engine::Network& network) override;
   void RemoveWeights(const WeightsFile& file) override;
-  absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit) override;
+  absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit,
+                                               std::vector<LogDamage>* damage) override;
+  absl::StatusOr<std::string> ReadRecord(const RecordPlace& place) override;
+  absl::Status Probe() override;
   absl::Status Close() override;
 
   // Where calls may put things aside.

@@ -1,41 +1,44 @@
 #include "server/store/log_reader.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "server/store/errors.h"
 #include "server/store/log_format.h"
+#include "server/store/log_segment.h"
 
 namespace chainrule::server {
 namespace {
 
-absl::Status Damage(const std::string& path, size_t place, absl::string_view what) {
-  return StorageDamaged(path, absl::StrCat(what, " at byte ", place));
+constexpr int64_t kCopyBytes = int64_t{1} << 20;
+
+std::string PathOf(const std::string& folder, uint64_t number) {
+  return absl::StrCat(folder, "/", SegmentName(number));
 }
 
-// The sound record that `bytes` begins with, or an empty view.
-absl::string_view SoundRecord(absl::string_view bytes) {
-  if (bytes.size() < static_cast<size_t>(kRecordHeaderBytes)) return {};
-  const size_t length = static_cast<size_t>(kRecordHeaderBytes) + ReadRecordHeader(bytes).length;
-  if (bytes.size() < length || !RecordIsSound(bytes.substr(0, length))) return {};
-  return bytes.substr(0, length);
-}
-
-// Whether a sound record in `bytes` tells that the record after `sequence`, which they
-// should begin with, was synced: then it is damaged, and not the tail of a crash. The
-// numbers are looked at first, since a checksum costs a pass over the payload.
-bool TellsOfSync(absl::string_view bytes, uint64_t sequence) {
-  const size_t header_bytes = static_cast<size_t>(kRecordHeaderBytes);
-  for (size_t i = 1; i + header_bytes <= bytes.size(); ++i) {
-    const RecordHeader header = ReadRecordHeader(bytes.substr(i));
-    if (header.synced <= sequence || header.sequence <= header.synced) continue;
-    if (!SoundRecord(bytes.substr(i)).empty()) return true;
+absl::Status Copy(FileSystem* files, const std::string& from, int64_t bytes,
+                  const std::string& to) {
+  absl::StatusOr<std::unique_ptr<WritableFile>> copy = files->Create(to);
+  if (!copy.ok()) return copy.status();
+  for (int64_t done = 0; done < bytes; done += kCopyBytes) {
+    const absl::StatusOr<std::string> piece =
+        files->Read(from, done, std::min(kCopyBytes, bytes - done));
+    if (!piece.ok()) return piece.status();
+    if (absl::Status status = (*copy)->Append(*piece); !status.ok()) return status;
   }
-  return false;
+  return (*copy)->Sync();
+}
+
+// The file's first `bytes` in another file in its place, on the disk.
+absl::Status Rewrite(FileSystem* files, const std::string& path, int64_t bytes) {
+  const std::string temporary = path + ".part";
+  absl::Status status = Copy(files, path, bytes, temporary);
+  if (status.ok()) status = files->Rename(temporary, path);
+  if (status.ok()) return files->SyncFolder(FolderOf(path));
+  files->Remove(temporary).IgnoreError();  // so that a full disk does not stay full
+  return status;
 }
 
 class Reader {
@@ -49,85 +52,205 @@ class Reader {
     if (!names.ok()) return names.status();
     std::erase_if(*names, [](const std::string& name) { return SegmentNumber(name) == 0; });
     for (const std::string& name : *names) {
-      const absl::Status status = ReadSegment(name, name == names->back());
-      if (!status.ok()) return status;
+      end_.last_segment = SegmentNumber(name);
+      last_ = name == names->back();
+      absl::StatusOr<LogSegmentFile> file =
+          LogSegmentFile::Open(files_, PathOf(folder_, end_.last_segment));
+      if (!file.ok()) return file.status();
+      if (absl::Status status = ReadSegment(&*file); !status.ok()) return status;
+    }
+    CloseGap(end_.last_sequence);
+    for (const LogDamage& damage : end_.damage) {
+      if (!damage.owners_known) end_.known_since = std::max(end_.known_since, damage.last + 1);
     }
     return std::move(end_);
   }
 
  private:
-  absl::Status ReadSegment(const std::string& name, bool last) {
-    const std::string path = absl::StrCat(folder_, "/", name);
-    absl::StatusOr<int64_t> size = files_->Size(path);
-    if (!size.ok()) return size.status();
-    absl::StatusOr<std::string> bytes = files_->Read(path, 0, *size);
-    if (!bytes.ok()) return bytes.status();
-    end_.last_segment = SegmentNumber(name);
-    const absl::string_view header = SoundRecord(*bytes);
-    if (header.empty()) return Torn(path, *bytes, 0, last);
-    if (absl::Status status = ReadHeader(path, header); !status.ok()) return status;
-    if (absl::Status status = ReadRecords(path, *bytes, header.size(), last); !status.ok()) {
-      return status;
-    }
-    if (!last || repair_ == LogRepair::kNone) return absl::OkStatus();
-    if (end_.segments.back().bytes == static_cast<int64_t>(header.size())) {
-      end_.segments.pop_back();
-      return files_->Remove(path);
-    }
-    if (repair_ != LogRepair::kRewrite) return absl::OkStatus();
-    const auto sound = static_cast<size_t>(end_.segments.back().bytes);
-    return WriteFileAtomically(*files_, path, {absl::string_view(*bytes).substr(0, sound)});
-  }
-
-  absl::Status ReadHeader(const std::string& path, absl::string_view record) {
-    absl::string_view text = record.substr(static_cast<size_t>(kRecordHeaderBytes));
-    const std::vector<std::string> words = absl::StrSplit(text, ' ', absl::SkipEmpty());
-    uint64_t first = 0;
-    uint64_t before = 0;
-    if (!absl::ConsumePrefix(&text, kLogFormat) || words.size() != 5 ||
-        !absl::SimpleAtoi(words[3], &first) || !absl::SimpleAtoi(words[4], &before)) {
+  absl::Status ReadSegment(LogSegmentFile* file) {
+    const absl::Status header = file->ReadHeader();
+    if (absl::IsDataLoss(header)) return ReadHeaderless(*file);
+    if (absl::IsFailedPrecondition(header)) {
       return absl::FailedPreconditionError(
-          absl::StrCat(path, ": not a log of this version's format, '", kLogFormat, "'"));
+          absl::StrCat(file->path(), ": of a newer server: ", header.message()));
     }
-    if (!end_.segments.empty() && before != end_.last_sequence) {
-      return Damage(
-          path, 0,
-          absl::StrCat("records ", end_.last_sequence + 1, " to ", before, " are missing"));
+    if (!header.ok()) return header;
+    BeginSegment(*file);
+    const absl::StatusOr<int64_t> end = ReadFrames(file);
+    if (!end.ok()) return end.status();
+    end_.segments.back().bytes = *end;
+    return last_ ? Repair(file, *end) : absl::OkStatus();
+  }
+
+  // Without its header a segment is nothing. The last one is what a crash left, if it is so
+  // short, and is begun anew under another number; else all that was in it is lost.
+  absl::Status ReadHeaderless(const LogSegmentFile& file) {
+    if (last_ && file.size() <= kSegmentHeaderBytes) {
+      return repair_ == LogRepair::kNone ? absl::OkStatus() : files_->Remove(file.path());
     }
-    end_.last_sequence = first - 1;
-    end_.segments.push_back({end_.last_segment, first, static_cast<int64_t>(record.size())});
+    const uint64_t first = end_.last_sequence + 1;
+    if (!gap_open_) OpenGap(absl::StrCat(file.path(), ": a damaged header at byte 0"));
+    // Its records were as many as could be in it, at most; a segment behind it knows better.
+    if (last_) end_.last_sequence += static_cast<uint64_t>(file.size() / kRecordHeaderBytes);
+    end_.segments.push_back({end_.last_segment, first, first - 1, file.size(), 0});
     return absl::OkStatus();
   }
 
-  absl::Status ReadRecords(const std::string& path, absl::string_view bytes, size_t place,
-                           bool last) {
-    while (place < bytes.size()) {
-      const absl::string_view record = SoundRecord(bytes.substr(place));
-      if (record.empty()) return Torn(path, bytes, place, last);
-      const uint64_t sequence = ReadRecordHeader(record).sequence;
-      if (sequence != end_.last_sequence + 1) {
-        return Damage(
-            path, place,
-            absl::StrCat("record ", sequence, " where ", end_.last_sequence + 1, " is expected,"));
+  void BeginSegment(const LogSegmentFile& file) {
+    const SegmentHeader& header = file.header();
+    if (!gap_open_ && !end_.segments.empty() && header.before > end_.last_sequence) {
+      OpenGap(absl::StrCat(file.path(), ": records are missing before byte 0"));
+    }
+    if (end_.segments.empty()) end_.known_since = header.first_sequence;
+    CloseGap(header.before);
+    end_.last_sequence = std::max({end_.last_sequence, header.first_sequence - 1, header.removed});
+    end_.segments.push_back(
+        {end_.last_segment, header.first_sequence, header.before, 0, header.removed});
+  }
+
+  // Returns where the sound part ends. Once the last segment is known to be damaged it has
+  // no tail that may be cut but what no frame follows: frames behind the damage tell of it.
+  absl::StatusOr<int64_t> ReadFrames(LogSegmentFile* file) {
+    bool damaged = false;
+    int64_t place = file->header().bytes;
+    while (place < file->size()) {
+      const absl::StatusOr<std::optional<LogSegmentFile::Frame>> found = file->FrameAt(place);
+      if (!found.ok()) return found.status();
+      const bool sound = found->has_value() && (*found)->head.sequence > end_.last_sequence;
+      if (sound && (*found)->payload_sound) {
+        if (absl::Status status = Take(**found, place); !status.ok()) return status;
+        place += (*found)->head.bytes();
+        continue;
       }
-      end_.last_sequence = sequence;
-      end_.segments.back().bytes += static_cast<int64_t>(record.size());
-      const absl::string_view payload = record.substr(static_cast<size_t>(kRecordHeaderBytes));
-      if (absl::Status status = visit_(sequence, payload); !status.ok()) return status;
-      place += record.size();
+      if (last_) {
+        const absl::StatusOr<bool> torn = IsTorn(file, place, sound, damaged);
+        if (!torn.ok()) return torn.status();
+        if (*torn) return place;
+      }
+      damaged = true;
+      const absl::StatusOr<int64_t> next =
+          sound ? SkipPayload(*file, (*found)->head, place) : SkipDamage(file, place);
+      if (!next.ok()) return next.status();
+      place = *next;
     }
-    return absl::OkStatus();
+    return place;
   }
 
-  absl::Status Torn(const std::string& path, absl::string_view bytes, size_t place, bool last) {
-    if (!last || TellsOfSync(bytes.substr(place), end_.last_sequence)) {
-      return Damage(path, place, "a damaged record");
+  absl::StatusOr<bool> IsTorn(LogSegmentFile* file, int64_t place, bool sound_head,
+                              bool damaged) const {
+    if (damaged && sound_head) return false;
+    if (damaged) {
+      const absl::StatusOr<int64_t> next = file->FindFrame(place + 1, end_.last_sequence);
+      if (!next.ok()) return next.status();
+      return *next >= file->size();
     }
+    const absl::StatusOr<bool> synced = file->TellsOfSync(place + 1, end_.last_sequence);
+    if (!synced.ok()) return synced.status();
+    return !*synced;
+  }
+
+  // A sound frame. What lies between it and the last one is lost.
+  absl::Status Take(const LogSegmentFile::Frame& frame, int64_t place) {
+    const FrameHead& head = frame.head;
+    if (head.sequence > end_.last_sequence + 1 && !gap_open_) {
+      OpenGap(absl::StrCat(PathOf(folder_, end_.last_segment), ": records are missing before byte ",
+                           place));
+    }
+    CloseGap(head.sequence - 1);
+    if (head.kind == FrameKind::kIndex) {
+      TakeIndex(frame);
+      return absl::OkStatus();
+    }
+    end_.last_sequence = head.sequence;
+    Know({head.key.owner, head.sequence, head.key.step});
+    return visit_({head.sequence, head.key, {end_.last_segment, place}, frame.payload});
+  }
+
+  // It tells whose records were lost before it, if it reaches back so far.
+  void TakeIndex(const LogSegmentFile::Frame& frame) {
+    const std::optional<LogIndex> index = DecodeIndex(frame.payload);
+    if (!index.has_value()) return;
+    for (const LogDamage::Lost& last : index->owners) Know(last);
+    for (LogDamage& damage : end_.damage) {
+      if (damage.owners_known || index->since > damage.first) continue;
+      damage.owners_known = true;
+      for (const LogDamage::Lost& last : index->owners) {
+        if (last.sequence >= damage.first && last.sequence <= damage.last) {
+          damage.owners.push_back(last);
+        }
+      }
+    }
+  }
+
+  void Know(const LogDamage::Lost& last) {
+    LogDamage::Lost& known = end_.latest[last.owner];
+    if (known.sequence < last.sequence) known = last;
+  }
+
+  // A record whose head says whose it is.
+  absl::StatusOr<int64_t> SkipPayload(const LogSegmentFile& file, const FrameHead& head,
+                                      int64_t place) {
+    const bool record = head.kind == FrameKind::kRecord;
+    if (head.sequence > end_.last_sequence + 1 && !gap_open_) {
+      OpenGap(absl::StrCat(file.path(), ": records are missing before byte ", place));
+    }
+    CloseGap(head.sequence - 1);
+    const LogDamage::Lost lost = {head.key.owner, head.sequence, head.key.step};
+    LogDamage damage;
+    damage.what =
+        absl::StrCat(file.path(), ": a damaged ", record ? "record" : "index", " at byte ", place);
+    damage.first = head.sequence;
+    damage.last = record ? head.sequence : head.sequence - 1;
+    damage.owners_known = true;
+    if (record) {
+      damage.owners.push_back(lost);
+      Know(lost);
+      end_.last_sequence = head.sequence;
+    }
+    end_.damage.push_back(std::move(damage));
+    return place + head.bytes();
+  }
+
+  absl::StatusOr<int64_t> SkipDamage(LogSegmentFile* file, int64_t place) {
+    if (!gap_open_) OpenGap(absl::StrCat(file->path(), ": a damaged record at byte ", place));
+    absl::StatusOr<int64_t> next = file->FindFrame(place + 1, end_.last_sequence);
+    if (next.ok() && *next >= file->size() && last_) {
+      // Only format 1: nothing tells how many they were.
+      end_.last_sequence += static_cast<uint64_t>((file->size() - place) / kRecordHeaderBytes);
+    }
+    return next;
+  }
+
+  // Records after the last one that was read are lost, up to one that CloseGap will know.
+  void OpenGap(std::string what) {
+    gap_open_ = true;
+    LogDamage damage;
+    damage.what = std::move(what);
+    damage.first = end_.last_sequence + 1;
+    end_.damage.push_back(std::move(damage));
+  }
+
+  void CloseGap(uint64_t last) {
+    if (!std::exchange(gap_open_, false)) return;
+    LogDamage& damage = end_.damage.back();
+    damage.last = last;
+    // Without a record in it nobody needs to know whose they were.
+    if (damage.last < damage.first) damage.owners_known = true;
+    end_.last_sequence = std::max(end_.last_sequence, last);
+  }
+
+  absl::Status Repair(LogSegmentFile* file, int64_t end) {
     if (repair_ == LogRepair::kNone) return absl::OkStatus();
-    // Without its header a segment is nothing; it is begun anew under another number.
-    if (place == 0) return files_->Remove(path);
-    return repair_ == LogRepair::kCut ? files_->Truncate(path, static_cast<int64_t>(place))
-                                      : absl::OkStatus();
+    if (end == file->header().bytes && end_.segments.back().removed == 0) {
+      end_.segments.pop_back();
+      return files_->Remove(file->path());
+    }
+    if (repair_ == LogRepair::kRewrite) {
+      absl::Status status = Rewrite(files_, file->path(), end);
+      // What the disk does not give back cannot be written anew; it stays where it is.
+      if (!absl::IsDataLoss(status)) return status;
+    }
+    return end < file->size() ? files_->Truncate(file->path(), end) : absl::OkStatus();
   }
 
   FileSystem* const files_;
@@ -135,6 +258,8 @@ class Reader {
   const LogRepair repair_;
   const LogVisitor& visit_;
   LogEnd end_;
+  bool last_ = false;      // the segment that is read is
+  bool gap_open_ = false;  // the last damage has no end yet
 };
 
 }  // namespace
@@ -142,6 +267,20 @@ class Reader {
 absl::StatusOr<LogEnd> ReadLog(FileSystem* files, const std::string& folder, LogRepair repair,
                                const LogVisitor& visit) {
   return Reader(files, folder, repair, visit).Read();
+}
+
+absl::StatusOr<std::string> ReadPayload(FileSystem* files, const std::string& folder,
+                                        const RecordPlace& place) {
+  absl::StatusOr<LogSegmentFile> file = LogSegmentFile::Open(files, PathOf(folder, place.segment));
+  if (!file.ok()) return file.status();
+  absl::Status header = file->ReadHeader();
+  if (!header.ok() && !absl::IsDataLoss(header)) return header;
+  if (header.ok()) {
+    const absl::StatusOr<std::optional<LogSegmentFile::Frame>> frame = file->FrameAt(place.offset);
+    if (!frame.ok()) return frame.status();
+    if (frame->has_value() && (*frame)->payload_sound) return std::string((*frame)->payload);
+  }
+  return StorageDamaged(file->path(), absl::StrCat("a damaged record at byte ", place.offset));
 }
 
 }  // namespace chainrule::server

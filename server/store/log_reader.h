@@ -2,13 +2,15 @@
 //
 // A torn tail, which a crash leaves in the last segment, is cut off there: a record that
 // is not whole, or damaged, and was never synced as far as any sound record behind it
-// tells. Damage anywhere else is DATA_LOSS, with the file and the byte, and is never
-// passed over.
+// tells. Damage anywhere else is told, with the file and the byte and what is known of the
+// records that are lost, and reading goes on behind it, where a frame's own checksum says
+// that it is one.
 // Single-threaded.
 #ifndef CHAINRULE_SERVER_STORE_LOG_READER_H_
 #define CHAINRULE_SERVER_STORE_LOG_READER_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,10 @@ namespace chainrule::server {
 struct LogSegment {
   uint64_t number = 0;
   uint64_t first_sequence = 0;
+  uint64_t before = 0;  // the last sequence before it
   int64_t bytes = 0;
+  // Of records that nobody needs only the header is there; then the last one's sequence.
+  uint64_t removed = 0;
 };
 
 enum class LogRepair : uint8_t {
@@ -37,13 +42,22 @@ struct LogEnd {
   uint64_t last_sequence = 0;
   uint64_t last_segment = 0;
   std::vector<LogSegment> segments;
+  std::vector<LogDamage> damage;
+  // The last record of each owner, of all the records from `known_since` on.
+  std::map<std::string, LogDamage::Lost> latest;
+  uint64_t known_since = 1;
 };
 
-// Reads all there is; a folder without segments is an empty log. Errors: DATA_LOSS as
-// above (MODEL_DAMAGED); FAILED_PRECONDITION: written by a newer server; otherwise what
-// the file system or `visit` said.
+// Reads all there is; a folder without segments is an empty log. Errors:
+// FAILED_PRECONDITION: written by a newer server; otherwise what the file system or `visit`
+// said.
 absl::StatusOr<LogEnd> ReadLog(FileSystem* files, const std::string& folder, LogRepair repair,
                                const LogVisitor& visit);
+
+// The payload of a record that ReadLog visited. DATA_LOSS, MODEL_DAMAGED: it is no longer
+// as it was; otherwise what the file system said.
+absl::StatusOr<std::string> ReadPayload(FileSystem* files, const std::string& folder,
+                                        const RecordPlace& place);
 
 }  // namespace chainrule::server
 

@@ -1,5 +1,6 @@
 #include "server/store/memory_log.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/store/errors.h"
@@ -32,9 +33,9 @@ MemoryLog::~MemoryLog() {
   if (status_.ok() && Fault().ok()) records_->synced = records_->last;
 }
 
-uint64_t MemoryLog::Append(std::string payload, Done done) {
+uint64_t MemoryLog::Append(RecordKey key, std::string payload, Done done) {
   MutexLock lock(&records_->mutex);
-  waiting_.push_back({++appended_, std::move(payload), std::move(done)});
+  waiting_.push_back({++appended_, std::move(key), std::move(payload), std::move(done)});
   records_->changed.NotifyAll();
   return appended_;
 }
@@ -60,13 +61,19 @@ absl::StatusOr<uint64_t> MemoryLog::Rotate() {
   return next;
 }
 
-absl::Status MemoryLog::RemoveBefore(uint64_t sequence) {
+absl::Status MemoryLog::RemoveBefore(uint64_t sequence, const std::vector<SequenceRange>& kept) {
   MutexLock lock(&records_->mutex);
   if (absl::Status status = Fault(); !status.ok()) return status;
   std::deque<uint64_t>& segments = records_->segments;
   while (segments.size() > 1 && segments[1] <= sequence) segments.pop_front();
-  auto& records = records_->records;
-  while (!records.empty() && records.front().sequence < segments.front()) records.pop_front();
+  const auto is_kept = [&](uint64_t record) {
+    return std::ranges::any_of(kept, [&](const SequenceRange& range) {
+      return range.first <= record && record <= range.last;
+    });
+  };
+  std::erase_if(records_->records, [&](const MemoryRecords::Record& record) {
+    return record.sequence < segments.front() && !is_kept(record.sequence);
+  });
   return absl::OkStatus();
 }
 
@@ -113,7 +120,8 @@ void MemoryLog::Commit(Waiting waiting) {
     status = status_;
     const bool mine = life_ == records_->life && waiting.sequence == records_->last + 1;
     if (status.ok() || (mine && records_->keep_refused)) {
-      records_->records.push_back({waiting.sequence, std::move(waiting.payload)});
+      records_->records.push_back(
+          {waiting.sequence, std::move(waiting.key), std::move(waiting.payload)});
       records_->last = waiting.sequence;
       if (sync_) records_->synced = records_->last;
     }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,7 +22,9 @@ namespace chainrule::server {
 struct MemoryRecords {
   struct Record {
     uint64_t sequence = 0;
+    RecordKey key;
     std::string payload;
+    std::optional<LogDamage> damage = std::nullopt;  // instead of the payload
   };
   engine::Mutex mutex;
   engine::CondVar changed;
@@ -42,10 +45,10 @@ class MemoryLog : public Log {
   MemoryLog(std::shared_ptr<MemoryRecords> records, bool sync);
   ~MemoryLog() override;
 
-  uint64_t Append(std::string payload, Done done) override;
+  uint64_t Append(RecordKey key, std::string payload, Done done) override;
   absl::Status Flush() override;
   absl::StatusOr<uint64_t> Rotate() override;
-  absl::Status RemoveBefore(uint64_t sequence) override;
+  absl::Status RemoveBefore(uint64_t sequence, const std::vector<SequenceRange>& kept) override;
   int64_t bytes() const override;
   uint64_t synced() const override;
   absl::Status status() const override;
@@ -53,6 +56,7 @@ class MemoryLog : public Log {
  private:
   struct Waiting {
     uint64_t sequence = 0;
+    RecordKey key;
     std::string payload;
     Done done;
   };

@@ -127,7 +127,8 @@ void MemoryStore::RemoveWeights(const WeightsFile& file) {
   weights_.erase(file.name);
 }
 
-absl::StatusOr<std::unique_ptr<Log>> MemoryStore::OpenLog(const LogVisitor& visit) {
+absl::StatusOr<std::unique_ptr<Log>> MemoryStore::OpenLog(const LogVisitor& visit,
+                                                          std::vector<LogDamage>* damage) {
   std::deque<MemoryRecords::Record> records;
   {
     MutexLock lock(&records_->mutex);
@@ -136,10 +137,46 @@ absl::StatusOr<std::unique_ptr<Log>> MemoryStore::OpenLog(const LogVisitor& visi
     records_->changed.NotifyAll();
     records = records_->records;
   }
-  for (const auto& [sequence, payload] : records) {
-    if (absl::Status status = visit(sequence, payload); !status.ok()) return status;
+  std::vector<LogDamage> found;
+  for (const MemoryRecords::Record& record : records) {
+    if (record.damage.has_value()) {
+      found.push_back(*record.damage);
+      continue;
+    }
+    const RecordPlace place{1, static_cast<int64_t>(record.sequence)};
+    const absl::Status status = visit({record.sequence, record.key, place, record.payload});
+    if (!status.ok()) return status;
   }
+  if (damage != nullptr) *damage = std::move(found);
   return std::make_unique<MemoryLog>(records_, options_.sync);
+}
+
+absl::StatusOr<std::string> MemoryStore::ReadRecord(const RecordPlace& place) {
+  MutexLock lock(&records_->mutex);
+  for (const MemoryRecords::Record& record : records_->records) {
+    if (static_cast<int64_t>(record.sequence) != place.offset) continue;
+    if (record.damage.has_value()) break;
+    return record.payload;
+  }
+  return StorageDamaged("memory", absl::StrCat("a damaged record at ", place.offset));
+}
+
+void MemoryStore::DamageRecord(uint64_t sequence, bool owner_known) {
+  MutexLock lock(&records_->mutex);
+  for (MemoryRecords::Record& record : records_->records) {
+    if (record.sequence != sequence) continue;
+    LogDamage damage;
+    damage.what = absl::StrCat("memory: a damaged record at ", sequence);
+    damage.first = damage.last = sequence;
+    damage.owners_known = owner_known;
+    if (owner_known) damage.owners.push_back({record.key.owner, sequence, record.key.step});
+    record.damage = std::move(damage);
+  }
+}
+
+absl::Status MemoryStore::Probe() {
+  MutexLock lock(&mutex_);
+  return fault_;
 }
 
 absl::Status MemoryStore::Close() {

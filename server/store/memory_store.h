@@ -39,7 +39,10 @@ class MemoryStore : public Store {
   void RemoveWeights(const WeightsFile& file) override;
   // Closes the log that was opened before, as the end of its process would: what waits
   // in it is refused.
-  absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit) override;
+  absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit,
+                                               std::vector<LogDamage>* damage) override;
+  absl::StatusOr<std::string> ReadRecord(const RecordPlace& place) override;
+  absl::Status Probe() override;
   absl::Status Close() override;
 
   // From now on Apply and WriteWeights, or OpenLog and all that the log commits, answer
@@ -56,6 +59,10 @@ class MemoryStore : public Store {
   void LoseUnsynced();
   // Makes ReadWeights of this file answer MODEL_DAMAGED.
   void DamageWeights(const std::string& name);
+
+  // Makes a record unreadable, for the next who opens the log. Whose it was is known, or
+  // not.
+  void DamageRecord(uint64_t sequence, bool owner_known = true);
 
   // Names of the files of weights that are there.
   std::vector<std::string> weights() const;

@@ -23,6 +23,11 @@ absl::Status Error(absl::string_view what, const std::string& path, int error) {
   return absl::UnavailableError(message);
 }
 
+// What the disk does not give back.
+absl::Status Lost(const std::string& path, int error) {
+  return absl::DataLossError(Error("read", path, error).message());
+}
+
 absl::StatusOr<std::vector<std::string>> Names(const std::string& folder, bool files_only) {
   std::error_code error;
   std::filesystem::directory_iterator entries(folder, error);
@@ -96,6 +101,7 @@ class Posix : public FileSystem {
       const ssize_t got = pread(descriptor.get(), bytes.data() + done, bytes.size() - done,
                                 offset + static_cast<int64_t>(done));
       if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EIO) return Lost(path, errno);
       if (got < 0) return Error("read", path, errno);
       if (got == 0) break;
       done += static_cast<size_t>(got);

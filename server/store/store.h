@@ -138,9 +138,16 @@ class Store {
   virtual void RemoveWeights(const WeightsFile& file) = 0;
 
   // Reads the log from its beginning, calling `visit` with each record, then opens it
-  // for more. At start, and again after the log failed and was destroyed: records whose
-  // fate was unknown are visited if they are there, and made durable before this returns.
-  virtual absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit) = 0;
+  // for more; `damage`, if not null, is what cannot be read. At start, and again after the log
+  // failed and was destroyed: records whose fate was unknown are visited if they are there, and
+  // made durable before this returns.
+  virtual absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit,
+                                                       std::vector<LogDamage>* damage) = 0;
+  // The payload of a record that was visited, and is needed still.
+  virtual absl::StatusOr<std::string> ReadRecord(const RecordPlace& place) = 0;
+
+  // Writes a little, and says whether the disk took it. After something else failed.
+  virtual absl::Status Probe() = 0;
 
   // Says that this life ended in order: nothing is left in the log.
   virtual absl::Status Close() = 0;

@@ -1,6 +1,7 @@
 #include "server/store/train_log.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,20 @@ namespace chainrule::server {
 namespace {
 
 using engine::MutexLock;
+
+uint64_t RandomSeed() {
+  std::random_device random;
+  return uint64_t{random()} << 32 | random();
+}
+
+// Whether a segment with these records has one that is needed.
+bool IsNeeded(uint64_t first, uint64_t last, uint64_t sequence,
+              const std::vector<SequenceRange>& kept) {
+  if (last < first) return false;
+  return last >= sequence || std::ranges::any_of(kept, [&](const SequenceRange& range) {
+           return range.first <= last && range.last >= first;
+         });
+}
 
 std::string SegmentPath(const std::string& folder, uint64_t number) {
   return absl::StrCat(folder, "/", SegmentName(number));
@@ -40,6 +55,7 @@ TrainLog::TrainLog(const Options& options, FileSystem* files, const LogEnd& end,
     : options_(options),
       files_(files),
       acknowledged_(std::move(acknowledged)),
+      indexer_(end.latest, end.known_since),
       last_sequence_(last_sequence),
       committed_(last_sequence),
       synced_(last_sequence),
@@ -55,12 +71,12 @@ TrainLog::~TrainLog() {
   if (thread_.joinable()) thread_.join();
 }
 
-uint64_t TrainLog::Append(std::string payload, Done done) {
+uint64_t TrainLog::Append(RecordKey key, std::string payload, Done done) {
   uint64_t sequence = 0;
   {
     MutexLock lock(&mutex_);
     sequence = ++last_sequence_;
-    waiting_.push_back({sequence, std::move(payload), std::move(done)});
+    waiting_.push_back({sequence, std::move(key), std::move(payload), std::move(done)});
   }
   changed_.NotifyAll();
   return sequence;
@@ -85,22 +101,58 @@ absl::StatusOr<uint64_t> TrainLog::Rotate() {
   return segments_.back().first_sequence;
 }
 
-absl::Status TrainLog::RemoveBefore(uint64_t sequence) {
-  std::vector<uint64_t> old;
+absl::Status TrainLog::RemoveBefore(uint64_t sequence, const std::vector<SequenceRange>& kept) {
+  Removal removal;
   {
     MutexLock lock(&mutex_);
-    while (segments_.size() > 1 && segments_[1].first_sequence <= sequence) {
-      old.push_back(segments_.front().number);
-      segments_.erase(segments_.begin());
+    removal = Remove(sequence, kept);
+  }
+  if (removal.gone.empty() && removal.stubs.empty()) return absl::OkStatus();
+  absl::Status status;
+  for (const LogSegment& stub : removal.stubs) {
+    const SegmentHeader header = {.first_sequence = stub.first_sequence,
+                                  .before = stub.before,
+                                  .seed = RandomSeed(),
+                                  .removed = stub.removed};
+    status.Update(WriteFileAtomically(*files_, SegmentPath(options_.folder, stub.number),
+                                      {EncodeSegmentHeader(header)}));
+  }
+  for (const uint64_t number : removal.gone) {
+    if (!status.ok()) break;  // a stub speaks for those behind it
+    status = files_->Remove(SegmentPath(options_.folder, number));
+    if (absl::IsNotFound(status)) status = absl::OkStatus();
+  }
+  if (status.ok()) status = files_->SyncFolder(options_.folder);
+  return status.ok() ? status : StorageFailed(status.message());
+}
+
+// In front of what is needed segments go; behind it a stub takes their place, one for all
+// that follow each other, as sequences have no gaps.
+TrainLog::Removal TrainLog::Remove(uint64_t sequence, const std::vector<SequenceRange>& kept) {
+  Removal removal;
+  std::vector<LogSegment> left;
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+    LogSegment segment = segments_[i];
+    const uint64_t last = segments_[i + 1].before;
+    const bool stub = segment.removed > 0;
+    if (!stub && IsNeeded(segment.first_sequence, last, sequence, kept)) {
+      left.push_back(segment);
+    } else if (left.empty() || last < segment.first_sequence) {
+      removal.gone.push_back(segment.number);
+    } else if (left.back().removed > 0) {
+      left.back().removed = last;
+      removal.stubs.push_back(left.back());
+      removal.gone.push_back(segment.number);
+    } else {
+      segment.removed = last;
+      segment.bytes = kSegmentHeaderBytes;
+      if (!stub) removal.stubs.push_back(segment);
+      left.push_back(segment);
     }
   }
-  for (const uint64_t number : old) {
-    const absl::Status status = files_->Remove(SegmentPath(options_.folder, number));
-    if (!status.ok() && !absl::IsNotFound(status)) return StorageFailed(status.message());
-  }
-  if (old.empty()) return absl::OkStatus();
-  const absl::Status status = files_->SyncFolder(options_.folder);
-  return status.ok() ? status : StorageFailed(status.message());
+  left.push_back(segments_.back());
+  segments_ = std::move(left);
+  return removal;
 }
 
 int64_t TrainLog::bytes() const {
@@ -182,11 +234,7 @@ void TrainLog::Commit(std::vector<Waiting> group, bool sync, bool rotate) {
 }
 
 absl::Status TrainLog::Write(const std::vector<Waiting>& group, bool sync) {
-  const uint64_t synced = this->synced();
-  std::string bytes;
-  for (const Waiting& waiting : group) {
-    AppendRecord(waiting.sequence, synced, waiting.payload, &bytes);
-  }
+  const std::string bytes = Encode(group);
   if (!bytes.empty()) {
     if (absl::Status status = file_->Append(bytes); !status.ok()) return status;
     MutexLock lock(&mutex_);
@@ -195,19 +243,42 @@ absl::Status TrainLog::Write(const std::vector<Waiting>& group, bool sync) {
   return sync ? file_->Sync() : absl::OkStatus();
 }
 
+std::string TrainLog::Encode(const std::vector<Waiting>& group) {
+  std::string bytes;
+  FrameHead head;
+  head.synced = synced();
+  for (const Waiting& waiting : group) {
+    head.sequence = waiting.sequence;
+    if (const auto index = indexer_.Due(bytes.empty(), waiting.sequence)) {
+      head.kind = FrameKind::kIndex;
+      head.key = {};
+      AppendFrame(seed_, head, EncodeIndex(*index), &bytes);
+    }
+    head.kind = FrameKind::kRecord;
+    head.key = waiting.key;
+    const size_t before = bytes.size();
+    AppendFrame(seed_, head, waiting.payload, &bytes);
+    indexer_.Add(waiting.key, waiting.sequence, static_cast<int64_t>(bytes.size() - before));
+  }
+  return bytes;
+}
+
 // The file is on the disk, under its name and with its header, before a record goes in.
 absl::Status TrainLog::BeginSegment(uint64_t number, uint64_t first_sequence, uint64_t before) {
   const std::string path = SegmentPath(options_.folder, number);
   absl::StatusOr<std::unique_ptr<WritableFile>> file = files_->Create(path);
   if (!file.ok()) return file.status();
-  std::string header;
-  AppendRecord(0, 0, absl::StrCat(kLogFormat, " ", first_sequence, " ", before), &header);
-  if (absl::Status status = (*file)->Append(header); !status.ok()) return status;
+  seed_ = RandomSeed();
+  const SegmentHeader header = {.first_sequence = first_sequence, .before = before, .seed = seed_};
+  if (absl::Status status = (*file)->Append(EncodeSegmentHeader(header)); !status.ok()) {
+    return status;
+  }
   if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
   if (absl::Status status = files_->SyncFolder(options_.folder); !status.ok()) return status;
   file_ = *std::move(file);
   MutexLock lock(&mutex_);
-  segments_.push_back({number, first_sequence, static_cast<int64_t>(header.size())});
+  segments_.push_back({number, first_sequence, before, kSegmentHeaderBytes, 0});
+  indexer_.BeginSegment(segments_.front().first_sequence);
   return absl::OkStatus();
 }
 

@@ -18,6 +18,7 @@
 #include "engine/core/mutex.h"
 #include "server/store/file_system.h"
 #include "server/store/log.h"
+#include "server/store/log_indexer.h"
 #include "server/store/log_reader.h"
 
 namespace chainrule::server {
@@ -42,10 +43,10 @@ class TrainLog : public Log {
       std::shared_ptr<std::atomic<uint64_t>> acknowledged = nullptr);
   ~TrainLog() override;
 
-  uint64_t Append(std::string payload, Done done) override;
+  uint64_t Append(RecordKey key, std::string payload, Done done) override;
   absl::Status Flush() override;
   absl::StatusOr<uint64_t> Rotate() override;
-  absl::Status RemoveBefore(uint64_t sequence) override;
+  absl::Status RemoveBefore(uint64_t sequence, const std::vector<SequenceRange>& kept) override;
   int64_t bytes() const override;
   uint64_t synced() const override;
   absl::Status status() const override;
@@ -53,6 +54,7 @@ class TrainLog : public Log {
  private:
   struct Waiting {
     uint64_t sequence;
+    RecordKey key;
     std::string payload;
     Done done;
   };
@@ -63,6 +65,14 @@ class TrainLog : public Log {
   void WaitForWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Commit(std::vector<Waiting> group, bool sync, bool rotate);
   absl::Status Write(const std::vector<Waiting>& group, bool sync);
+  std::string Encode(const std::vector<Waiting>& group);
+  // What is left of the segments when some go, and what is to be done on the disk for it.
+  struct Removal {
+    std::vector<LogSegment> stubs;  // to be written
+    std::vector<uint64_t> gone;
+  };
+  Removal Remove(uint64_t sequence, const std::vector<SequenceRange>& kept)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status BeginSegment(uint64_t number, uint64_t first_sequence, uint64_t before);
   uint64_t CommittedSequence() const;
   uint64_t LastSegment() const;
@@ -70,7 +80,10 @@ class TrainLog : public Log {
   const Options options_;
   FileSystem* const files_;
   const std::shared_ptr<std::atomic<uint64_t>> acknowledged_;
-  std::unique_ptr<WritableFile> file_;  // the log's thread's
+  // The log's thread's.
+  std::unique_ptr<WritableFile> file_;
+  uint64_t seed_ = 0;  // of its checksums
+  LogIndexer indexer_;
 
   mutable engine::Mutex mutex_;
   engine::CondVar changed_;

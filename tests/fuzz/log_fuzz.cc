@@ -1,5 +1,6 @@
-// A log segment that was damaged in any way: what is read back is a beginning of what was
-// written, or the reading fails.
+// A log segment that was damaged in any way: it is read, in order and never the same record
+// twice, what is missing is told, and what was read can be read again, also once the tail
+// was cut.
 #include <memory>
 #include <string>
 #include <utility>
@@ -42,7 +43,8 @@ std::vector<std::string> Seeds() {
   auto log = server::TrainLog::Open({.folder = kFolder}, &files, server::LogEnd());
   CHAINRULE_CHECK(log.ok());
   for (int i = 1; i <= kRecords; ++i) {
-    (*log)->Append(PayloadOf(i), [](const absl::Status& /*status*/, uint64_t /*synced*/) {});
+    const server::RecordKey key = {i % 2 == 0 ? "even" : "odd", static_cast<uint64_t>(i), i};
+    (*log)->Append(key, PayloadOf(i), [](const absl::Status& /*status*/, uint64_t /*synced*/) {});
     CHAINRULE_CHECK((*log)->Flush().ok());
   }
   auto segment =
@@ -53,16 +55,28 @@ std::vector<std::string> Seeds() {
 
 void TestOneInput(absl::string_view bytes) {
   const auto files = FolderWith(bytes);
+  std::vector<uint64_t> read_before;
   for (const server::LogRepair repair :
        {server::LogRepair::kNone, server::LogRepair::kCut, server::LogRepair::kRewrite}) {
-    uint64_t last = 0;
-    const auto end = server::ReadLog(files.get(), kFolder, repair,
-                                     [&](uint64_t sequence, absl::string_view /*payload*/) {
-                                       CHAINRULE_CHECK(sequence == last + 1);
-                                       last = sequence;
-                                       return absl::OkStatus();
-                                     });
-    if (end.ok() && last > 0) CHAINRULE_CHECK(end->last_sequence == last);
+    std::vector<uint64_t> read;
+    const auto visit = [&](const server::LogRecord& record) {
+      CHAINRULE_CHECK(read.empty() || record.sequence > read.back());
+      read.push_back(record.sequence);
+      const auto payload = server::ReadPayload(files.get(), kFolder, record.place);
+      CHAINRULE_CHECK(payload.ok() && *payload == record.payload);
+      return absl::OkStatus();
+    };
+    const auto end = server::ReadLog(files.get(), kFolder, repair, visit);
+    if (!end.ok()) return;  // of a newer server
+    CHAINRULE_CHECK(read.empty() || end->last_sequence >= read.back());
+    for (const server::LogDamage& damage : end->damage) {
+      CHAINRULE_CHECK(damage.last <= end->last_sequence && !damage.what.empty());
+      for (const uint64_t sequence : read) {
+        CHAINRULE_CHECK(sequence < damage.first || sequence > damage.last);
+      }
+    }
+    CHAINRULE_CHECK(repair == server::LogRepair::kNone || read == read_before);
+    read_before = std::move(read);
   }
 }
 

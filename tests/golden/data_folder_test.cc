@@ -78,16 +78,21 @@ TEST_P(FrozenFolderTest, ItsLogIsReadAndGoesOn) {
   const auto store = FolderStore::Open(options_, &PosixFileSystem());
   ASSERT_TRUE(store.ok()) << store.status();
   std::vector<std::string> records;
-  const auto log = (*store)->OpenLog([&](uint64_t, absl::string_view payload) {
-    records.emplace_back(payload);
+  std::vector<LogDamage> damage;
+  const auto visit = [&](const LogRecord& record) {
+    records.emplace_back(record.payload);
+    EXPECT_EQ(*(*store)->ReadRecord(record.place), record.payload);
     return absl::OkStatus();
-  });
+  };
+  const auto log = (*store)->OpenLog(visit, &damage);
   ASSERT_TRUE(log.ok()) << log.status();
   EXPECT_EQ(records, SampleRecords());
-  EXPECT_EQ((*log)->Append("third", [](absl::Status, uint64_t) {}), 3U);
+  EXPECT_THAT(damage, testing::IsEmpty());
+  EXPECT_EQ((*log)->Append({}, "third", [](absl::Status, uint64_t) {}), 3U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, FrozenFolderTest, testing::Values("data_folder_1"));
+INSTANTIATE_TEST_SUITE_P(Formats, FrozenFolderTest,
+                         testing::Values("data_folder_1", "data_folder_3"));
 
 }  // namespace
 }  // namespace chainrule::server

@@ -26,11 +26,13 @@ absl::Status Make(const std::string& folder) {
   if (!version.ok()) return version.status();
   absl::Status status = (*store)->Apply(SampleChange(*checkpoint, *version));
   if (!status.ok()) return status;
-  const auto nothing = [](uint64_t, absl::string_view) { return absl::OkStatus(); };
-  const absl::StatusOr<std::unique_ptr<Log>> log = (*store)->OpenLog(nothing);
+  const auto nothing = [](const LogRecord&) { return absl::OkStatus(); };
+  const absl::StatusOr<std::unique_ptr<Log>> log = (*store)->OpenLog(nothing, nullptr);
   if (!log.ok()) return log.status();
+  RecordKey key = {kSampleUid, 0, 12};
   for (const std::string& record : SampleRecords()) {
-    (*log)->Append(record, [](absl::Status, uint64_t) {});
+    ++key.number;
+    (*log)->Append(key, record, [](absl::Status, uint64_t) {});
   }
   return (*log)->Flush();
 }

@@ -15,9 +15,10 @@
 namespace chainrule::test {
 namespace {
 
-server::Server MustStart(server::Options options, const TempFolder& folder) {
+server::Server MustStart(server::Options options, const TempFolder& folder,
+                         server::FileSystem* files) {
   if (options.data_dir.empty()) options.data_dir = folder.path() + "/data";
-  absl::StatusOr<server::Server> server = server::Server::Start(options);
+  absl::StatusOr<server::Server> server = server::Server::Start(options, files);
   if (!server.ok()) {
     std::fprintf(stderr, "%s\n", server.status().ToString().c_str());
     std::abort();
@@ -47,8 +48,8 @@ TempFolder::~TempFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-TestServer::TestServer(const server::Options& options)
-    : server_(MustStart(options, folder_)),
+TestServer::TestServer(const server::Options& options, server::FileSystem* files)
+    : server_(MustStart(options, folder_, files)),
       channel_(NewChannel()),
       models_(v1::ModelService::NewStub(channel_)),
       training_(v1::TrainingService::NewStub(channel_)),

@@ -39,7 +39,8 @@ class TempFolder {
 
 class TestServer {
  public:
-  explicit TestServer(const server::Options& options = TestOptions());
+  explicit TestServer(const server::Options& options = TestOptions(),
+                      server::FileSystem* files = &server::PosixFileSystem());
 
   server::Server& server() { return server_; }
   // A connection that no other channel shares. With `window_bytes`: each of its calls

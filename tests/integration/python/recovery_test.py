@@ -1,11 +1,17 @@
 #!/usr/bin/python3
 """recovery_test.py SERVER FOLDER: what the program does with what is found on the disk when
-it starts: records that another processor computed, files that were damaged."""
+it starts: records that another processor computed, a log that was damaged; and with a disk
+that is full for a while."""
 
+import contextlib
 import os
+import pathlib
+import resource
+import subprocess
 import sys
 import tempfile
 import unittest
+import uuid
 
 import grpc
 import harness
@@ -14,9 +20,10 @@ SERVER, FOLDER = sys.argv.pop(1), sys.argv.pop(1)
 harness.generate(FOLDER)
 
 # pylint: disable=wrong-import-position
-from chainrule.v1 import model_pb2, model_service_pb2, server_service_pb2  # noqa: E402
-from chainrule.v1 import tensor_pb2, training_service_pb2  # noqa: E402
+from chainrule.v1 import model_pb2, model_service_pb2, prediction_service_pb2  # noqa: E402
+from chainrule.v1 import server_service_pb2, tensor_pb2, training_service_pb2  # noqa: E402
 from chainrule.v1.model_service_pb2_grpc import ModelServiceStub  # noqa: E402
+from chainrule.v1.prediction_service_pb2_grpc import PredictionServiceStub  # noqa: E402
 from chainrule.v1.server_service_pb2_grpc import ServerServiceStub  # noqa: E402
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
 
@@ -40,9 +47,10 @@ def rows(count):
 
 class Client:
     def __init__(self, address):
-        channel = grpc.insecure_channel(address)
+        self.channel = channel = grpc.insecure_channel(address)
         self.models = ModelServiceStub(channel)
         self.training = TrainingServiceStub(channel)
+        self.prediction = PredictionServiceStub(channel)
         self.info = ServerServiceStub(channel)
 
     def create(self, name):
@@ -56,9 +64,20 @@ class Client:
         self.models.CreateModel(model_service_pb2.CreateModelRequest(
             model_id=name, model=model_pb2.Model(spec=spec)), timeout=60)
 
-    def train(self, name):
+    def train(self, name, request_id=""):
         return self.training.Train(training_service_pb2.TrainRequest(
-            model=f"models/{name}", examples=rows(32), epochs=10), timeout=60)
+            model=f"models/{name}", examples=rows(32), epochs=10, request_id=request_id),
+            timeout=60)
+
+    def predict(self, name):
+        return self.prediction.Predict(prediction_service_pb2.PredictRequest(
+            model=f"models/{name}", inputs=rows(1).inputs), timeout=60).outputs
+
+    def health(self, service):
+        request = b"\x0a" + bytes([len(service)]) + service.encode()
+        return self.channel.unary_unary(
+            "/grpc.health.v1.Health/Check", request_serializer=bytes,
+            response_deserializer=bytes)(request, timeout=60) == b"\x08\x01"
 
     def get(self, name):
         return self.models.GetModel(
@@ -136,6 +155,130 @@ class InexactReplayTest(RecoveryTest):
         uid = client.get("m").uid
         names = [name for name in os.listdir(f"{self.data}/weights") if name.startswith(uid)]
         return names and all(not name.endswith("-1.safetensors") for name in names)
+
+
+class DamagedLogTest(RecoveryTest):
+    def test_who_lost_a_record_is_failed_and_the_others_are_served(self):
+        server, client = self.start()
+        for name in ("a", "b", "c"):
+            client.create(name)
+        client.train("a")
+        client.train("b")
+        step = client.train("a").model_step
+        b_weights = client.weights("b")
+        self.kill(server)
+        log = next(pathlib.Path(f"{self.data}/log").iterdir())
+        content = bytearray(log.read_bytes())
+        content[600] ^= 1  # in what the first record brought, of "a"
+        log.write_bytes(content)
+        self.assert_check_names("models/a", log.name)
+        for _ in range(2):  # until somebody decides
+            server, client = self.start()
+            with self.assertRaises(grpc.RpcError) as raised:
+                client.predict("a")
+            self.assertEqual(raised.exception.code(), grpc.StatusCode.DATA_LOSS)
+            self.assertIn(log.name, raised.exception.details())
+            self.assertEqual(client.get("a").state, model_pb2.MODEL_STATE_FAILED)
+            self.assertEqual(client.get("a").step, step)
+            self.assertFalse(client.health("chainrule.v1/models/a"))
+            self.assertTrue(client.health("chainrule.v1/models/b"))
+            self.assertEqual(client.weights("b"), b_weights)
+            client.train("c")
+            _, _, logged = server.stop()
+            self.assertIn("damage was found", logged)
+            self.assert_check_names("models/a", log.name)
+        server, client = self.start()
+        client.models.DeleteModel(model_service_pb2.DeleteModelRequest(name="models/a"))
+        server.stop()
+        self.assertEqual(self.check().returncode, 0)
+
+    def check(self):
+        return subprocess.run([SERVER, "--check", f"--data_dir={self.data}"], timeout=60,
+                              capture_output=True, text=True, check=False)
+
+    def assert_check_names(self, *texts):
+        checked = self.check()
+        self.assertEqual(checked.returncode, 1, checked.stdout)
+        for text in texts:
+            self.assertIn(text, checked.stdout)
+        self.assertNotIn("models/b", checked.stdout)
+
+
+class FullDiskTest(RecoveryTest):
+    TRAINING = "chainrule.v1.TrainingService"
+
+    def assert_refuses_and_recovers(self, server, client, fill, free):
+        """Changes are refused while the disk is full, and come after it, once each."""
+        before = client.predict("m")
+        step = client.get("m").step
+        fill()
+        request_id = str(uuid.uuid4())
+        with self.assertRaises(grpc.RpcError) as raised:
+            while True:  # what still fits
+                client.train("m")
+                step = client.get("m").step
+                before = client.predict("m")
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertIn("storage failed", raised.exception.details())
+        with self.assertRaises(grpc.RpcError):
+            client.train("m", request_id)
+        with self.assertRaises(grpc.RpcError) as raised:
+            client.create("other")
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertEqual(client.predict("m"), before)
+        self.assertEqual(client.get("m").step, step)
+        self.assertFalse(client.health(self.TRAINING))
+        self.assertIsNone(server.process.poll())
+        free()
+        while not client.health(self.TRAINING):
+            pass
+        client.create("other")
+        reply = client.train("m", request_id)
+        # One that was refused without an id may have been kept, as a whole.
+        self.assertIn(reply.model_step - step, (10, 20))
+        self.assertEqual(reply.steps_taken, 10)
+        weights = client.weights("m")
+        self.assertEqual(server.stop()[0], 0)
+        _, client = self.start()
+        self.assertEqual(client.weights("m"), weights)
+
+    def test_a_limit_of_the_size_of_files(self):
+        server, client = self.start()
+        client.create("m")
+        client.train("m")
+        pid = server.process.pid
+        unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        self.assert_refuses_and_recovers(
+            server, client,
+            lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, (100, unlimited[1])),
+            lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited))
+
+    def test_a_file_system_without_space(self):
+        with self.small_file_system() as folder:
+            self.data = f"{folder}/data"
+            server, client = self.start()
+            client.create("m")
+            client.train("m")
+            filler = pathlib.Path(folder) / "filler"
+
+            def fill():
+                with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+                    while True:
+                        file.write(bytes(4096))
+            self.assert_refuses_and_recovers(server, client, fill, filler.unlink)
+            self.doCleanups()
+
+    @contextlib.contextmanager
+    def small_file_system(self):
+        with tempfile.TemporaryDirectory() as folder:
+            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder],
+                                     capture_output=True, check=False)
+            if mounted.returncode != 0:
+                self.skipTest("no file system can be mounted here")
+            try:
+                yield folder
+            finally:
+                subprocess.run(["umount", "-l", folder], check=True)
 
 
 if __name__ == "__main__":

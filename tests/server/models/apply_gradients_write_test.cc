@@ -280,12 +280,13 @@ class KeptGradientsTest : public ::testing::Test {
   RecordBody LastBody() {
     RecordBody body;
     const engine::Network network(TestSettings()->network);
-    const auto log = models_.store().OpenLog([&](uint64_t, absl::string_view payload) {
-      const auto record = DecodeRecord(network, payload);
+    const auto visit = [&](const LogRecord& logged) {
+      const auto record = DecodeRecord(network, logged.payload);
       EXPECT_TRUE(record.ok()) << record.status();
       body = record->body;
       return absl::OkStatus();
-    });
+    };
+    const auto log = models_.store().OpenLog(visit, nullptr);
     return body;
   }
 

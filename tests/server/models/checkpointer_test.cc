@@ -13,10 +13,11 @@ namespace {
 // The records that are in the log.
 int64_t RecordsIn(MemoryStore* store) {
   int64_t count = 0;
-  const auto log = store->OpenLog([&](uint64_t, absl::string_view) {
+  const auto visit = [&](const LogRecord&) {
     ++count;
     return absl::OkStatus();
-  });
+  };
+  const auto log = store->OpenLog(visit, nullptr);
   return count;
 }
 

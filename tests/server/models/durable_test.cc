@@ -274,10 +274,11 @@ TEST(DurableTest, RecordHoldsTheInputOrTheNumbersWhicheverIsSmaller) {
   Answer<TrainReply> small, large;
   const auto log_bytes = [&] {
     int64_t bytes = 0;
-    const auto log = models.store().OpenLog([&](uint64_t, absl::string_view payload) {
-      bytes = static_cast<int64_t>(payload.size());
+    const auto visit = [&](const LogRecord& record) {
+      bytes = static_cast<int64_t>(record.payload.size());
       return absl::OkStatus();
-    });
+    };
+    const auto log = models.store().OpenLog(visit, nullptr);
     return bytes;
   };
   TrainCall call = OneStep(&large);

@@ -71,8 +71,9 @@ class KeptModels {
   void RunOne() { scheduler_->RunOne(); }
   Registry& registry() { return *registry_; }
   MemoryStore& store() { return store_; }
-  // What was told of inexact replays; to be read when nothing waits to be replayed.
+  // What was told of inexact replays, and of damage; to be read when nothing waits to be replayed.
   const std::vector<InexactReplay>& inexact() const { return inexact_; }
+  const std::vector<std::string>& damage() const { return damage_; }
   void set_limits(const Limits& limits) { limits_ = limits; }
   void set_checkpoints(Checkpointer::Options options) { checkpoints_ = options; }
   // Takes effect at the next Crash or Restart.
@@ -91,6 +92,7 @@ class KeptModels {
     registry_.emplace(limits_, &*scheduler_, keeping);
     registry_->SetInexactListener(
         [this](const InexactReplay& replay) { inexact_.push_back(replay); });
+    registry_->SetDamageListener([this](const std::string& what) { damage_.push_back(what); });
     const absl::Status opened = registry_->Open();
     ASSERT_TRUE(opened.ok()) << opened;
   }
@@ -100,6 +102,7 @@ class KeptModels {
   Checkpointer::Options checkpoints_;
   Unloader::Options memory_;
   std::vector<InexactReplay> inexact_;
+  std::vector<std::string> damage_;
   engine::Executor executor_{1};
   MemoryStore store_;
   std::optional<ManualScheduler> scheduler_{std::in_place};

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "server/models/outcome_codec.h"
 #include "server/models/state_codec.h"
+#include "tests/server/models/random_records.h"
 #include "tests/server/models/test_models.h"
 
 namespace chainrule::server {
@@ -19,131 +20,6 @@ namespace {
 
 using engine::ModelState;
 using engine::Network;
-
-// Random values of everything that a record may hold; the same for a seed.
-class Random {
- public:
-  explicit Random(uint32_t seed) : bits_(seed) {}
-
-  bool Coin() { return bits_() % 2 == 0; }
-  int64_t Count(int64_t below) { return static_cast<int64_t>(bits_()) % below; }
-  double Real() {
-    return std::ldexp(static_cast<double>(bits_()), static_cast<int>(Count(60)) - 60);
-  }
-  std::optional<double> MaybeReal() { return Coin() ? std::optional(Real()) : std::nullopt; }
-  std::string Text() {
-    return std::string(static_cast<size_t>(Count(40)), static_cast<char>(bits_()));
-  }
-  std::vector<float> Floats(int64_t count) {
-    std::vector<float> floats;
-    for (int64_t i = 0; i < count; ++i) floats.push_back(static_cast<float>(Real() + 0.5));
-    return floats;
-  }
-
-  ModelState State(const Network& network) {
-    engine::Normalization normalization;
-    if (Coin()) normalization.inputs = {Floats(kInputs), Floats(kInputs)};
-    if (Coin()) normalization.targets = {Floats(kOutputs), Floats(kOutputs)};
-    ModelState state = engine::InitialState(network, std::move(normalization));
-    auto optimizer = std::make_shared<engine::AlignedBuffer>(state.optimizer->size());
-    std::ranges::copy(state.parameters->span(), optimizer->data());
-    state.optimizer = std::move(optimizer);
-    state.step = Count(1000);
-    state.optimizer_steps = Count(1000);
-    return state;
-  }
-  engine::TrainResult Result() {
-    engine::TrainResult result;
-    result.loss = Real();
-    for (int64_t left = Count(4); left > 0; --left) {
-      engine::EpochReport report;
-      report.epoch = left;
-      report.validation_loss = MaybeReal();
-      if (Coin()) {
-        report.validation_metrics.emplace();
-        report.validation_metrics->accuracy = MaybeReal();
-        report.validation_metrics->r_squared = Real();
-        report.validation_metrics->classes = 1;
-        report.validation_metrics->confusion = {Real()};
-      }
-      report.gradient_norm = Real();
-      result.epochs.push_back(report);
-    }
-    if (Coin()) result.best_epoch = Count(9);
-    result.stop_reason = engine::StopReason::kEarlyStopped;
-    result.steps_taken = Count(1000);
-    return result;
-  }
-  WriteOutcome Outcome(const Network& network) {
-    switch (Count(4)) {
-      case 0:
-        return TrainReply{.result = Result(), .model_step = Count(1000)};
-      case 1:
-        return SetWeightsReply{.model_step = Count(1000)};
-      case 2: {
-        engine::TrainProgress progress;
-        progress.first_step = Count(1000);
-        progress.loss_sum = Real();
-        progress.result = Result();
-        progress.best_loss = MaybeReal();
-        if (Coin()) progress.best_state = State(network);
-        progress.epochs_since_best = Count(5);
-        return progress;
-      }
-      default:
-        return StepMismatch("iris", Count(1000), 3);  // with details
-    }
-  }
-  // Of some tensors of both layers.
-  GradientBody Gradient() {
-    auto floats = std::make_shared<std::vector<float>>(Floats(5 * kInputs));
-    GradientBody body;
-    body.layers.push_back({0, {floats->data(), 5, kInputs}, {}});
-    if (Coin()) body.layers.push_back({1, {}, {floats->data(), 1, kOutputs}});
-    body.owner = floats;
-    return body;
-  }
-  RecordBody Body(const Network& network) {
-    switch (Count(6)) {
-      case 0:
-        return State(network);
-      case 1: {
-        engine::TrainOptions options;
-        options.epochs = 1 + Count(9);
-        options.learning_rate = MaybeReal();
-        options.keep_order = Coin();
-        if (Coin()) options.early_stopping = engine::EarlyStopping{3, Real(), Coin()};
-        return TrainBody{options, Real(), TestRows(1 + Count(9), 1).examples};
-      }
-      case 2: {
-        auto floats = std::make_shared<std::vector<float>>(Floats(kOutputs));
-        SetWeightsInput input;
-        input.layers.push_back({1, {}, {floats->data(), 1, kOutputs}});
-        input.owner = floats;
-        return SetWeightsBody{std::move(input), Coin()};
-      }
-      case 3:
-        return LearningRateBody{Real()};
-      case 4:
-        return Gradient();
-      default:
-        return std::monostate();
-    }
-  }
-  Record Any(const Network& network) {
-    Record record;
-    record.header = {"uid-" + Text(), 1 + bits_(), absl::FromUnixNanos(Count(1'000'000'000)), 7,
-                     7 + Count(100),  Text()};
-    record.request_id = Text();
-    record.digest = {bits_(), bits_()};
-    if (Coin()) record.outcome = Outcome(network);
-    record.body = Body(network);
-    return record;
-  }
-
- private:
-  std::mt19937 bits_;
-};
 
 class RecordTest : public ::testing::Test {
  protected:
@@ -153,7 +29,7 @@ class RecordTest : public ::testing::Test {
 // What is encoded of it again tells of every field.
 TEST_F(RecordTest, EveryFieldComesBack) {
   for (uint32_t seed = 0; seed < 500; ++seed) {
-    const Record record = Random(seed).Any(network_);
+    const Record record = RandomRecords(seed).Any(network_);
     const std::string bytes = EncodeRecord(network_, record);
     const absl::StatusOr<Record> back = DecodeRecord(network_, bytes);
     ASSERT_TRUE(back.ok()) << back.status() << " seed " << seed;
@@ -172,7 +48,7 @@ TEST_F(RecordTest, EveryFieldComesBack) {
 }
 
 TEST_F(RecordTest, StateComesBackToTheBit) {
-  Random random(1);
+  RandomRecords random(1);
   Record record = random.Any(network_);
   const ModelState state = random.State(network_);
   record.body = state;
@@ -192,7 +68,7 @@ TEST_F(RecordTest, StateOfAWideNetworkComesBackToTheBit) {
   settings->network.layers[0].units = 256;
   const Network wide(settings->network);
   ASSERT_GT(wide.weights_stride(1), wide.layer_inputs(1));
-  Random random(1);
+  RandomRecords random(1);
   Record record = random.Any(wide);
   const ModelState state = random.State(wide);
   record.body = state;
@@ -204,7 +80,7 @@ TEST_F(RecordTest, StateOfAWideNetworkComesBackToTheBit) {
 }
 
 TEST_F(RecordTest, ErrorComesBackWithItsDetails) {
-  Random random(2);
+  RandomRecords random(2);
   Record record = random.Any(network_);
   const absl::Status error = StepMismatch("iris", 5, 3);
   record.outcome = error;
@@ -222,7 +98,7 @@ TEST_F(RecordTest, ExamplesOfEveryKindBecomeTheFloatsThatTrainingSees) {
   chunk.inputs = {engine::ElementType::kFloat64, inputs.data(), kInputs};
   chunk.targets = {engine::ElementType::kUint8, targets.data(), kOutputs};
   chunk.sample_weights = {engine::ElementType::kFloat32, weights.data(), 1};
-  Record record = Random(3).Any(network_);
+  Record record = RandomRecords(3).Any(network_);
   TrainBody body{{}, 0.1, engine::Examples(kInputs, kOutputs)};
   body.examples.Append(chunk);
   record.body = body;
@@ -240,7 +116,7 @@ TEST_F(RecordTest, ExamplesOfEveryKindBecomeTheFloatsThatTrainingSees) {
 
 TEST_F(RecordTest, WhatIsCutShortIsRefused) {
   for (uint32_t seed = 0; seed < 40; ++seed) {
-    const std::string bytes = EncodeRecord(network_, Random(seed).Any(network_));
+    const std::string bytes = EncodeRecord(network_, RandomRecords(seed).Any(network_));
     for (size_t size = 0; size < bytes.size(); ++size) {
       EXPECT_FALSE(DecodeRecord(network_, absl::string_view(bytes).substr(0, size)).ok());
     }
@@ -251,7 +127,7 @@ TEST_F(RecordTest, WhatIsCutShortIsRefused) {
 // A flipped bit may make another sound record; it must never do harm.
 TEST_F(RecordTest, FlippedBitsDoNoHarm) {
   for (uint32_t seed = 0; seed < 20; ++seed) {
-    std::string bytes = EncodeRecord(network_, Random(seed).Any(network_));
+    std::string bytes = EncodeRecord(network_, RandomRecords(seed).Any(network_));
     for (size_t i = 0; i < bytes.size(); ++i) {
       for (const int bit : {0, 5, 7}) {
         bytes[i] = static_cast<char>(bytes[i] ^ (1 << bit));
@@ -264,8 +140,8 @@ TEST_F(RecordTest, FlippedBitsDoNoHarm) {
 }
 
 TEST_F(RecordTest, GradientComesBackToTheBit) {
-  Record record = Random(7).Any(network_);
-  record.body = Random(8).Gradient();
+  Record record = RandomRecords(7).Any(network_);
+  record.body = RandomRecords(8).Gradient();
   const auto back = DecodeRecord(network_, EncodeRecord(network_, record));
   ASSERT_TRUE(back.ok());
   const auto& put = std::get<GradientBody>(record.body).layers[0];
@@ -278,16 +154,16 @@ TEST_F(RecordTest, GradientComesBackToTheBit) {
 }
 
 TEST_F(RecordTest, GradientThatNamesALayerTwiceIsRefused) {
-  Record record = Random(7).Any(network_);
-  GradientBody body = Random(8).Gradient();
+  Record record = RandomRecords(7).Any(network_);
+  GradientBody body = RandomRecords(8).Gradient();
   body.layers = {body.layers[0], body.layers[0]};
   record.body = body;
   EXPECT_FALSE(DecodeRecord(network_, EncodeRecord(network_, record)).ok());
 }
 
 TEST_F(RecordTest, RecordOfAnotherNetworkIsRefused) {
-  Record record = Random(4).Any(network_);
-  record.body = Random(4).State(network_);
+  Record record = RandomRecords(4).Any(network_);
+  record.body = RandomRecords(4).State(network_);
   auto settings = TestSettings();
   settings->network.layers[0].units = 6;
   const Network other(settings->network);
@@ -297,7 +173,7 @@ TEST_F(RecordTest, RecordOfAnotherNetworkIsRefused) {
 
 TEST_F(RecordTest, WindowComesBackInItsOrder) {
   WriteWindow window(3, absl::InfiniteDuration());
-  Random random(5);
+  RandomRecords random(5);
   for (int i = 0; i < 5; ++i) {
     window.Store("id" + std::to_string(i), {1, static_cast<uint64_t>(i)}, random.Outcome(network_),
                  absl::FromUnixSeconds(i));
@@ -315,7 +191,7 @@ TEST_F(RecordTest, WindowComesBackInItsOrder) {
 
 TEST_F(RecordTest, DamagedWindowIsRefused) {
   WriteWindow window(3, absl::InfiniteDuration());
-  window.Store("id", {1, 2}, Random(6).Outcome(network_), absl::FromUnixSeconds(1));
+  window.Store("id", {1, 2}, RandomRecords(6).Outcome(network_), absl::FromUnixSeconds(1));
   const std::string bytes = EncodeWindow(network_, window);
   for (size_t size = 1; size < bytes.size(); ++size) {
     WriteWindow back(3, absl::InfiniteDuration());

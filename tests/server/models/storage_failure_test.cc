@@ -90,7 +90,8 @@ TEST_P(StorageFailureTest, ModelsThatLostNothingGoOn) {
 TEST_P(StorageFailureTest, ListenerHearsOfTheFailureAndItsEnd) {
   models_.Create("iris");
   std::vector<bool> heard;
-  models_.registry().SetStorageListener([&](bool works) { heard.push_back(works); });
+  models_.registry().SetStorageListener(
+      [&](const absl::Status& storage) { heard.push_back(storage.ok()); });
   models_.store().FailLog("no space", kept());
   EXPECT_FALSE(models_.Step("iris").ok());
   models_.store().Repair();

@@ -44,12 +44,16 @@ std::vector<std::string> Names(const std::string& folder) {
   return names;
 }
 
-// Opens the log, appends these and closes it.
-void Log(Store& store, const std::vector<std::string>& records) {
-  const auto ignore = [](uint64_t, absl::string_view) { return absl::OkStatus(); };
-  const absl::StatusOr<std::unique_ptr<class Log>> log = store.OpenLog(ignore);
+// Opens the log, appends these records of model "uid", behind `before` others, and closes it.
+void Log(Store& store, const std::vector<std::string>& records, uint64_t before = 0) {
+  const auto ignore = [](const LogRecord&) { return absl::OkStatus(); };
+  const absl::StatusOr<std::unique_ptr<class Log>> log = store.OpenLog(ignore, nullptr);
   ASSERT_TRUE(log.ok()) << log.status();
-  for (const std::string& record : records) (*log)->Append(record, [](absl::Status, uint64_t) {});
+  RecordKey key = {"uid", before, 0};
+  for (const std::string& record : records) {
+    ++key.number;
+    (*log)->Append(key, record, [](absl::Status, uint64_t) {});
+  }
 }
 
 // A model with a version and two log records.
@@ -69,7 +73,7 @@ WeightsFile Fill(Store& store) {
 
 TEST(FolderStoreTest, RefusesANewerServersFolderAndTouchesNothing) {
   FolderKind kind;
-  WriteText(kind.path() + "/FORMAT", "chainrule data 3\n");
+  WriteText(kind.path() + "/FORMAT", "chainrule data 4\n");
   const absl::Status status = kind.TryOpen().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("newer server"));
@@ -80,10 +84,10 @@ TEST(FolderStoreTest, RefusesANewerServersFolderAndTouchesNothing) {
 TEST(FolderStoreTest, HasAnOlderServersFolderSayThatItIsItsOwn) {
   FolderKind kind;
   ASSERT_TRUE(kind.TryOpen().ok());
-  EXPECT_EQ(ReadText(kind.path() + "/FORMAT"), "chainrule data 2\n");
+  EXPECT_EQ(ReadText(kind.path() + "/FORMAT"), "chainrule data 3\n");
   WriteText(kind.path() + "/FORMAT", "chainrule data 1\n");
   ASSERT_TRUE(kind.TryOpen().ok());
-  EXPECT_EQ(ReadText(kind.path() + "/FORMAT"), "chainrule data 2\n");
+  EXPECT_EQ(ReadText(kind.path() + "/FORMAT"), "chainrule data 3\n");
 }
 
 TEST(FolderStoreTest, RefusesAFolderOfSomethingElseAndTouchesNothing) {
@@ -178,9 +182,9 @@ TEST(FolderStoreTest, ALogThatLostWhatACheckpointHoldsGoesOnBehindIt) {
   change.put_checkpoint = {"uid", kind.Open().Models()->at(0).checkpoint};
   change.put_checkpoint->checkpoint.sequence = 9;
   ASSERT_TRUE(kind.Open().Apply(change).ok());
-  const auto ignore = [](uint64_t, absl::string_view) { return absl::OkStatus(); };
-  std::unique_ptr<class Log> log = *kind.Open().OpenLog(ignore);
-  EXPECT_EQ(log->Append("ten", [](absl::Status, uint64_t) {}), 10U);
+  const auto ignore = [](const LogRecord&) { return absl::OkStatus(); };
+  std::unique_ptr<class Log> log = *kind.Open().OpenLog(ignore, nullptr);
+  EXPECT_EQ(log->Append({}, "ten", [](absl::Status, uint64_t) {}), 10U);
 }
 
 // No file of this process grows beyond `bytes` while it lives.
@@ -244,15 +248,17 @@ TEST(CheckFolderTest, FindsNothingInASoundFolderAndChangesNothing) {
 TEST(CheckFolderTest, NamesEachThingThatIsDamaged) {
   FolderKind kind;
   const WeightsFile file = Fill(kind.Open());
-  Log(kind.Open(), {"three"});
+  Log(kind.Open(), {"three"}, 2);
   kind.End();
   FlipByte(kind.path() + "/weights/" + file.name, 300);
-  FlipByte(kind.path() + "/log/00000000000000000001.log", 80);
+  FlipByte(kind.path() + "/log/00000000000000000001.log", 188);  // of "one"
   const absl::StatusOr<FolderReport> report = CheckFolder(kind.path(), &PosixFileSystem());
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_THAT(report->findings,
               ElementsAre(testing::AllOf(HasSubstr("models/iris: "), HasSubstr(file.name)),
-                          HasSubstr("1.log: a damaged record at byte")));
+                          HasSubstr("1.log: a damaged record at byte 128"),
+                          testing::AllOf(HasSubstr("models/iris: lost records: "),
+                                         HasSubstr("1.log: a damaged record at byte 128"))));
   for (size_t place = 0; place < 4096 * 4; place += 512)
     FlipByte(kind.path() + "/facts.sqlite", place);
   EXPECT_FALSE(CheckFolder(kind.path(), &PosixFileSystem())->sound());

@@ -16,10 +16,11 @@ namespace {
 using testing::ElementsAre;
 
 std::unique_ptr<Log> OpenLog(MemoryStore* store, std::vector<std::string>* records = nullptr) {
-  return *store->OpenLog([&](uint64_t, absl::string_view payload) {
-    if (records != nullptr) records->emplace_back(payload);
+  const auto visit = [&](const LogRecord& record) {
+    if (records != nullptr) records->emplace_back(record.payload);
     return absl::OkStatus();
-  });
+  };
+  return *store->OpenLog(visit, nullptr);
 }
 
 bool Failed(const absl::Status& status) {
@@ -41,14 +42,14 @@ TEST(MemoryStoreTest, AFailedLogStaysClosedAndTheNextOneWorks) {
   for (const bool keep : {false, true}) {
     MemoryStore store;
     std::unique_ptr<Log> log = OpenLog(&store);
-    log->Append("kept", [](const absl::Status& status, uint64_t) { EXPECT_TRUE(status.ok()); });
+    log->Append({}, "kept", [](const absl::Status& status, uint64_t) { EXPECT_TRUE(status.ok()); });
     ASSERT_TRUE(log->Flush().ok());
     store.FailLog("no space", keep);
-    log->Append("refused",
+    log->Append({}, "refused",
                 [](const absl::Status& status, uint64_t) { EXPECT_TRUE(Failed(status)); });
     EXPECT_TRUE(Failed(log->Flush()));
-    EXPECT_TRUE(Failed(
-        store.OpenLog([](uint64_t, absl::string_view) { return absl::OkStatus(); }).status()));
+    EXPECT_TRUE(
+        Failed(store.OpenLog([](const LogRecord&) { return absl::OkStatus(); }, nullptr).status()));
     store.Repair();
     EXPECT_TRUE(Failed(log->Flush()));
     log.reset();
@@ -59,7 +60,7 @@ TEST(MemoryStoreTest, AFailedLogStaysClosedAndTheNextOneWorks) {
     } else {
       EXPECT_THAT(records, ElementsAre("kept"));
     }
-    EXPECT_EQ(log->Append("next", [](const absl::Status&, uint64_t) {}), records.size() + 1);
+    EXPECT_EQ(log->Append({}, "next", [](const absl::Status&, uint64_t) {}), records.size() + 1);
     EXPECT_TRUE(log->Flush().ok());
   }
 }
@@ -69,7 +70,7 @@ TEST(MemoryStoreTest, AHeldLogSaysNothingUntilReleased) {
   std::unique_ptr<Log> log = OpenLog(&store);
   store.HoldLog();
   bool held = true;
-  log->Append("one", [&](const absl::Status& status, uint64_t) {
+  log->Append({}, "one", [&](const absl::Status& status, uint64_t) {
     EXPECT_FALSE(held);
     EXPECT_TRUE(status.ok());
   });
@@ -82,7 +83,8 @@ TEST(MemoryStoreTest, OpeningTheLogAnewClosesTheFirst) {
   MemoryStore store;
   std::unique_ptr<Log> first = OpenLog(&store);
   store.HoldLog();
-  first->Append("lost", [](const absl::Status& status, uint64_t) { EXPECT_TRUE(Failed(status)); });
+  first->Append({}, "lost",
+                [](const absl::Status& status, uint64_t) { EXPECT_TRUE(Failed(status)); });
   std::vector<std::string> records;
   std::unique_ptr<Log> second = OpenLog(&store, &records);
   store.ReleaseLog();
@@ -94,10 +96,10 @@ TEST(MemoryStoreTest, OpeningTheLogAnewClosesTheFirst) {
 TEST(MemoryStoreTest, RelaxedRecordsAreLostToAPowerLossUntilFlushed) {
   MemoryStore store({.sync = false});
   std::unique_ptr<Log> log = OpenLog(&store);
-  log->Append("synced", [](const absl::Status&, uint64_t synced) { EXPECT_EQ(synced, 0U); });
+  log->Append({}, "synced", [](const absl::Status&, uint64_t synced) { EXPECT_EQ(synced, 0U); });
   ASSERT_TRUE(log->Flush().ok());
   store.HoldLog();
-  log->Append("lost", [](const absl::Status&, uint64_t) {});
+  log->Append({}, "lost", [](const absl::Status&, uint64_t) {});
   store.LoseUnsynced();
   log.reset();
   store.ReleaseLog();

@@ -24,13 +24,15 @@ class Life {
 
   // Both say whether all went well.
   bool Begin() {
-    absl::StatusOr<std::unique_ptr<Log>> log =
-        store_->OpenLog([&](uint64_t sequence, absl::string_view payload) {
-          EXPECT_EQ(payload, absl::StrCat("record ", sequence));
-          EXPECT_TRUE(last_visited_ == 0 || sequence == last_visited_ + 1);
-          last_visited_ = sequence;
-          return absl::OkStatus();
-        });
+    const auto visit = [&](const LogRecord& record) {
+      EXPECT_EQ(record.payload, absl::StrCat("record ", record.sequence));
+      EXPECT_TRUE(last_visited_ == 0 || record.sequence == last_visited_ + 1);
+      last_visited_ = record.sequence;
+      return absl::OkStatus();
+    };
+    std::vector<LogDamage> damage;
+    absl::StatusOr<std::unique_ptr<Log>> log = store_->OpenLog(visit, &damage);
+    EXPECT_TRUE(damage.empty()) << damage[0].what;
     if (!log.ok()) return false;
     log_ = *std::move(log);
     return true;
@@ -38,7 +40,8 @@ class Life {
 
   bool Append() {
     const uint64_t sequence = std::max(last_, last_visited_) + 1;
-    log_->Append(absl::StrCat("record ", sequence), [](absl::Status, uint64_t) {});
+    log_->Append({"uid", sequence, 0}, absl::StrCat("record ", sequence),
+                 [](absl::Status, uint64_t) {});
     if (!log_->Flush().ok()) return false;
     last_ = sequence;
     return true;
@@ -58,7 +61,7 @@ class Life {
     covered_ = last_;
     if (old.has_value()) store_->RemoveWeights(*old);
     const absl::StatusOr<uint64_t> first = log_->Rotate();
-    return first.ok() && log_->RemoveBefore(last_ + 1).ok();
+    return first.ok() && log_->RemoveBefore(last_ + 1, {}).ok();
   }
 
   // The whole life; stops at the first thing that fails.

@@ -63,11 +63,11 @@ class StoreTest : public testing::TestWithParam<std::function<std::unique_ptr<St
   Records Reopen(std::unique_ptr<Log>* log) {
     Records records;
     log->reset();
-    absl::StatusOr<std::unique_ptr<Log>> opened =
-        Open().OpenLog([&](uint64_t sequence, absl::string_view payload) {
-          records.emplace_back(sequence, std::string(payload));
-          return absl::OkStatus();
-        });
+    const auto visit = [&](const LogRecord& record) {
+      records.emplace_back(record.sequence, std::string(record.payload));
+      return absl::OkStatus();
+    };
+    absl::StatusOr<std::unique_ptr<Log>> opened = Open().OpenLog(visit, nullptr);
     EXPECT_TRUE(opened.ok()) << opened.status();
     *log = *std::move(opened);
     return records;
@@ -240,12 +240,12 @@ TEST_P(StoreTest, ReadsTheLogFromItsBeginning) {
   std::unique_ptr<Log> log;
   EXPECT_THAT(Reopen(&log), IsEmpty());
   const auto ok = [](const absl::Status& status, uint64_t) { EXPECT_TRUE(status.ok()) << status; };
-  EXPECT_EQ(log->Append("one", ok), 1U);
-  EXPECT_EQ(log->Append("two", ok), 2U);
+  EXPECT_EQ(log->Append({kUid, 1, 2}, "one", ok), 1U);
+  EXPECT_EQ(log->Append({kUid, 1, 2}, "two", ok), 2U);
   ASSERT_TRUE(log->Flush().ok());
   EXPECT_EQ(log->synced(), 2U);
   EXPECT_THAT(Reopen(&log), ElementsAre(std::pair(1U, "one"), std::pair(2U, "two")));
-  EXPECT_EQ(log->Append("three", ok), 3U);
+  EXPECT_EQ(log->Append({kUid, 1, 2}, "three", ok), 3U);
   EXPECT_THAT(Reopen(&log),
               ElementsAre(std::pair(1U, "one"), std::pair(2U, "two"), std::pair(3U, "three")));
 }
@@ -254,32 +254,32 @@ TEST_P(StoreTest, ForgetsRecordsInSegmentsThatWereRemoved) {
   std::unique_ptr<Log> log;
   Reopen(&log);
   const auto ignore = [](const absl::Status&, uint64_t) {};
-  log->Append("one", ignore);
+  log->Append({kUid, 1, 2}, "one", ignore);
   const absl::StatusOr<uint64_t> next = log->Rotate();
   ASSERT_TRUE(next.ok());
   EXPECT_EQ(*next, 2U);
-  log->Append("two", ignore);
-  ASSERT_TRUE(log->RemoveBefore(*next).ok());
+  log->Append({kUid, 1, 2}, "two", ignore);
+  ASSERT_TRUE(log->RemoveBefore(*next, {}).ok());
   EXPECT_THAT(Reopen(&log), ElementsAre(std::pair(2U, "two")));
 }
 
 TEST_P(StoreTest, SequencesGoOnWhenTheLogIsEmpty) {
   std::unique_ptr<Log> log;
   Reopen(&log);
-  log->Append("one", [](const absl::Status&, uint64_t) {});
-  ASSERT_TRUE(log->RemoveBefore(*log->Rotate()).ok());
+  log->Append({kUid, 1, 2}, "one", [](const absl::Status&, uint64_t) {});
+  ASSERT_TRUE(log->RemoveBefore(*log->Rotate(), {}).ok());
   EXPECT_THAT(Reopen(&log), IsEmpty());
-  EXPECT_EQ(log->Append("two", [](const absl::Status&, uint64_t) {}), 2U);
+  EXPECT_EQ(log->Append({kUid, 1, 2}, "two", [](const absl::Status&, uint64_t) {}), 2U);
 }
 
 TEST_P(StoreTest, AnErrorOfTheVisitorIsTheOpenings) {
   std::unique_ptr<Log> log;
   Reopen(&log);
-  log->Append("one", [](const absl::Status&, uint64_t) {});
+  log->Append({kUid, 1, 2}, "one", [](const absl::Status&, uint64_t) {});
   log.reset();
   Store& store = Open();
-  const auto refuse = [](uint64_t, absl::string_view) { return absl::DataLossError("no"); };
-  EXPECT_EQ(store.OpenLog(refuse).status().code(), absl::StatusCode::kDataLoss);
+  const auto refuse = [](const LogRecord&) { return absl::DataLossError("no"); };
+  EXPECT_EQ(store.OpenLog(refuse, nullptr).status().code(), absl::StatusCode::kDataLoss);
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, StoreTest,
