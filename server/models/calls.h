@@ -19,6 +19,7 @@
 #include "engine/train/model_state.h"
 #include "engine/train/trainer.h"
 #include "server/models/request_window.h"
+#include "server/models/settings.h"
 
 namespace chainrule::server {
 
@@ -57,6 +58,9 @@ struct SetWeightsReply {
   int64_t model_step = 0;
   int64_t durable_step = 0;
   bool replayed = false;
+  // The model as it was after the call, for calls that answer it; null for the others.
+  // Its durable_step is of no moment.
+  std::shared_ptr<const ModelDescription> model = nullptr;
 };
 
 // Whole tensors to put in; what is absent stays.
@@ -73,6 +77,7 @@ struct SetWeightsCall {
   WriteOptions write;
   bool whole = false;  // it brings every layer
   bool reset_optimizer = false;
+  bool answers_model = false;
   std::function<absl::StatusOr<SetWeightsInput>()> read;  // as TrainCall::read
   std::function<void(absl::StatusOr<SetWeightsReply>)> done;
 };
@@ -107,7 +112,7 @@ struct ReplaceCall {
   WriteOptions write;
   bool reset_optimizer = false;                        // zero, whatever `state` and the model have
   std::function<absl::StatusOr<ReplaceInput>()> read;  // as TrainCall::read
-  std::function<void(absl::StatusOr<SetWeightsReply>)> done;
+  std::function<void(absl::StatusOr<SetWeightsReply>)> done;  // with the model
 };
 
 }  // namespace chainrule::server

@@ -1,5 +1,6 @@
 #include "server/models/model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -48,6 +49,7 @@ absl::StatusOr<std::shared_ptr<const ModelSettings>> Model::settings() const {
   return std::move(settings->settings);
 }
 
+absl::Status Model::Readiness() const { return impl_->Readiness(); }
 absl::Status Model::damage() const { return impl_->damage(); }
 
 ModelDescription Model::Describe() const { return impl_->Describe(impl_->book().facts()); }
@@ -133,5 +135,13 @@ std::optional<SequenceRange> Model::needed() const { return impl_->needed(); }
 absl::Status Model::WriteCheckpoint() { return impl_->WriteCheckpoint(); }
 std::vector<Model::Resident> Model::Residents() const { return impl_->Residents(); }
 bool Model::Unload(int64_t version) { return impl_->Unload(version); }
+
+// Replies that were stored before they had models tell the step alone.
+ModelDescription AnsweredModel(const SetWeightsReply& reply, const Model& model) {
+  ModelDescription description = reply.model == nullptr ? model.Describe() : *reply.model;
+  description.step = reply.model_step;
+  description.durable_step = std::min(reply.durable_step, reply.model_step);
+  return description;
+}
 
 }  // namespace chainrule::server

@@ -68,6 +68,9 @@ class Model : public std::enable_shared_from_this<Model> {
   absl::StatusOr<std::shared_ptr<const ModelSettings>> settings() const;
   // As GetModel shows it, with what is known without its numbers if they are not in memory.
   ModelDescription Describe() const;
+  // Whether calls to it will be answered, in memory or not. UNAVAILABLE: what it learned
+  // last is being read back; DATA_LOSS, MODEL_DAMAGED: what was found so far.
+  absl::Status Readiness() const;
   // DATA_LOSS, MODEL_DAMAGED: it is known that the numbers cannot be had.
   absl::Status damage() const;
   // Of predictions, by whoever runs them.
@@ -160,10 +163,13 @@ class Model : public std::enable_shared_from_this<Model> {
   InferenceStatistics statistics_;
 };
 
+// The model as a reply tells it, also a repeat: as it was then.
+ModelDescription AnsweredModel(const SetWeightsReply& reply, const Model& model);
+
 // Bytes that a model of this network takes when its numbers are not in memory; and when they
 // are, but nobody trains it or predicts with it.
-int64_t ObjectBytes(const engine::NetworkSpec& network);
-int64_t IdleMemoryBytes(const engine::Network& network);
+int64_t ObjectBytes(const engine::NetworkSpec& network, bool stored);
+int64_t IdleMemoryBytes(const engine::Network& network, bool stored);
 
 }  // namespace chainrule::server
 

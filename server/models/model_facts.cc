@@ -1,6 +1,7 @@
 // What a model tells of itself, and the changes of its facts.
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/models/errors.h"
 #include "server/models/identity.h"
@@ -54,7 +55,7 @@ ModelDescription Model::Impl::Describe(const ModelFacts& facts) const {
     description.settings = settings->settings;
     description.normalization = settings->normalization;
     description.parameter_count = *engine::ParameterCount(settings->settings->network);
-    description.memory_bytes = ObjectBytes(settings->settings->network);
+    description.memory_bytes = ObjectBytes(settings->settings->network, keeper_ != nullptr);
   } else {
     description.condition = ModelCondition::kFailed;
   }
@@ -70,6 +71,15 @@ ModelDescription Model::Impl::Describe(const ModelFacts& facts) const {
   if (cold_.tail_step.has_value()) description.condition = ModelCondition::kLoading;
   if (!cold_.damage.ok()) description.condition = ModelCondition::kFailed;
   return description;
+}
+
+absl::Status Model::Impl::Readiness() const {
+  if (journal_->snapshot() != nullptr) return absl::OkStatus();
+  if (absl::Status status = settings().status(); !status.ok()) return status;
+  MutexLock lock(&mutex_);
+  if (!cold_.damage.ok() || !cold_.tail_step.has_value()) return cold_.damage;
+  return absl::UnavailableError(
+      absl::StrCat("model '", id_, "': what it learned last is being read back"));
 }
 
 absl::StatusOr<ModelDescription> Model::Impl::Update(const std::string& etag, ModelUpdate update,

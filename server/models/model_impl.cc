@@ -21,7 +21,7 @@ Model::Impl::Impl(StoredModel stored, const Limits& limits, Keeper* keeper,
       journal_(std::make_shared<Journal>(keeper)),
       book_(keeper, std::move(stored)),
       queue_(id_),
-      numbers_(id_, uid_, limits, keeper, journal_) {}
+      numbers_(id_, uid_, limits, keeper, journal_, [this] { return Describe(book_.facts()); }) {}
 
 void Model::Impl::Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelState state) {
   VisitTurn turn(&turn_);

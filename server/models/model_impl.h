@@ -38,8 +38,9 @@ class Model::Impl {
   std::shared_ptr<const Snapshot> snapshot() const;
   absl::StatusOr<std::shared_ptr<const Snapshot>> Load();
   absl::StatusOr<StoredSettings> settings() const;
-  absl::Status damage() const;
   ModelDescription Describe(const ModelFacts& facts) const;
+  absl::Status Readiness() const;
+  absl::Status damage() const;
 
   void Enqueue(std::unique_ptr<Write> write, std::shared_ptr<Model> self);
   bool RunSlice(const engine::Executor& executor, absl::Time until);

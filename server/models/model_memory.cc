@@ -14,6 +14,12 @@ using engine::MutexLock;
 // spec, twice. Measured; memory_test holds it to the truth.
 constexpr int64_t kModelBytes = 4'800;
 constexpr int64_t kLayerBytes = 100;
+// The same of what is known of its place in a store.
+constexpr int64_t kStoredBytes = 700;
+constexpr int64_t kStoredLayerBytes = 160;
+// Beside the floats of packed weights.
+constexpr int64_t kPackedBytes = 100;
+constexpr int64_t kPackedLayerBytes = 160;
 
 int64_t Bytes(const engine::AlignedBuffer& buffer) {
   return static_cast<int64_t>(buffer.size() * sizeof(float));
@@ -24,13 +30,19 @@ class MemoryCount {
  public:
   int64_t Of(const Snapshot& snapshot) {
     const engine::ModelState& state = snapshot.state();
-    int64_t bytes = IsNew(&snapshot) ? snapshot.memory_bytes() : 0;
+    int64_t bytes = IsNew(&snapshot) ? PackedBytes(snapshot) : 0;
     if (IsNew(state.parameters.get())) bytes += Bytes(*state.parameters);
     if (IsNew(state.optimizer.get())) bytes += Bytes(*state.optimizer);
     return bytes;
   }
 
  private:
+  static int64_t PackedBytes(const Snapshot& snapshot) {
+    const int64_t floats = snapshot.memory_bytes();
+    if (floats == 0) return 0;
+    const auto layers = static_cast<int64_t>(snapshot.network().spec().layers.size());
+    return floats + kPackedBytes + kPackedLayerBytes * layers;
+  }
   bool IsNew(const void* object) {
     if (std::ranges::find(seen_, object) != seen_.end()) return false;
     seen_.push_back(object);
@@ -41,15 +53,17 @@ class MemoryCount {
 
 }  // namespace
 
-int64_t ObjectBytes(const engine::NetworkSpec& network) {
-  return kModelBytes + kLayerBytes * static_cast<int64_t>(network.layers.size());
+int64_t ObjectBytes(const engine::NetworkSpec& network, bool stored) {
+  const auto layers = static_cast<int64_t>(network.layers.size());
+  const int64_t bytes = kModelBytes + kLayerBytes * layers;
+  return stored ? bytes + kStoredBytes + kStoredLayerBytes * layers : bytes;
 }
 
-int64_t IdleMemoryBytes(const engine::Network& network) {
+int64_t IdleMemoryBytes(const engine::Network& network, bool stored) {
   const engine::OptimizerSpec& optimizer = network.spec().optimizer;
   const int arrays = engine::StateArrays(optimizer.kind, static_cast<float>(optimizer.momentum));
   const int64_t blocks = network.block_size() * (1 + arrays);
-  return ObjectBytes(network.spec()) + blocks * static_cast<int64_t>(sizeof(float));
+  return ObjectBytes(network.spec(), stored) + blocks * static_cast<int64_t>(sizeof(float));
 }
 
 std::vector<Model::Resident> Model::Impl::Residents() const {

@@ -31,7 +31,8 @@ bool Model::Impl::Repair(Write* write, const engine::Executor& executor) {
     write->Fail(settings.status());
     return false;
   }
-  Replacement replacement(id_, *settings, KnownStep(), limits_);
+  Replacement replacement(id_, *settings, KnownStep(), limits_,
+                          [this] { return Describe(book_.facts()); });
   write->Run(&replacement, executor, absl::InfiniteFuture());
   if (!replacement.committed().has_value()) return false;
   Replacement::Committed committed = *std::exchange(replacement.committed(), std::nullopt);

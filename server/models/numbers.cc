@@ -30,12 +30,13 @@ absl::StatusOr<uint64_t> NumberOf(const Checkpoint& checkpoint) {
 }  // namespace
 
 Numbers::Numbers(std::string id, std::string uid, const Limits& limits, Keeper* keeper,
-                 std::shared_ptr<Journal> journal)
+                 std::shared_ptr<Journal> journal, std::function<ModelDescription()> describe)
     : id_(std::move(id)),
       uid_(std::move(uid)),
       limits_(limits),
       keeper_(keeper),
       journal_(std::move(journal)),
+      describe_(std::move(describe)),
       window_(NewWindow()) {}
 
 WriteWindow Numbers::NewWindow() const {
@@ -207,6 +208,14 @@ void Numbers::Covered(const Capture& capture) {
   if (!Holds(capture)) return;
   first_uncovered_ = first_since_capture_;
   inexact_ = false;
+}
+
+ModelDescription Numbers::Describe(const engine::ModelState& state) const {
+  ModelDescription description = describe_();
+  description.settings = settings_;
+  description.normalization = state.normalization;
+  description.step = state.step;
+  return description;
 }
 
 bool Numbers::shows_steps() const { return keeper_ == nullptr || keeper_->options().relaxed; }

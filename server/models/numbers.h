@@ -6,6 +6,7 @@
 #define CHAINRULE_SERVER_MODELS_NUMBERS_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,9 +33,9 @@ Checkpoint MakeCheckpoint(engine::ModelState state, const std::string& numerics,
 
 class Numbers : public Writer {
  public:
-  // `keeper` may be null, and outlives this.
+  // `keeper` may be null, and outlives this. `describe` tells the model as it is now.
   Numbers(std::string id, std::string uid, const Limits& limits, Keeper* keeper,
-          std::shared_ptr<Journal> journal);
+          std::shared_ptr<Journal> journal, std::function<ModelDescription()> describe);
 
   // Of a new model, whose checkpoint, if it has one, holds just these.
   void Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelState state);
@@ -84,6 +85,7 @@ class Numbers : public Writer {
   const engine::ModelState& state() const override { return state_; }
   std::shared_ptr<const engine::Network> network() const override { return network_; }
   WriteWindow& window() override { return window_; }
+  ModelDescription Describe(const engine::ModelState& state) const override;
   bool keeps() const override { return keeper_ != nullptr; }
   bool shows_steps() const override;
   bool ProgressIsDue(absl::Time last, int64_t bytes) const override;
@@ -106,6 +108,7 @@ class Numbers : public Writer {
   const Limits limits_;
   Keeper* const keeper_;
   const std::shared_ptr<Journal> journal_;
+  const std::function<ModelDescription()> describe_;
 
   std::shared_ptr<const ModelSettings> settings_;
   std::shared_ptr<const engine::Network> network_;

@@ -3,6 +3,9 @@
 namespace chainrule::server {
 namespace {
 
+// A description, with the settings that one that was read back has for itself.
+constexpr int64_t kModelBytes = 2'000;
+
 int64_t ResultBytes(const engine::TrainResult& result) {
   auto bytes = static_cast<int64_t>(result.epochs.capacity() * sizeof(engine::EpochReport));
   for (const engine::EpochReport& report : result.epochs) {
@@ -20,6 +23,9 @@ int64_t StateBytes(const engine::ModelState& state) {
 
 int64_t ExtraBytes(const WriteOutcome& outcome) {
   if (const auto* train = std::get_if<TrainReply>(&outcome)) return ResultBytes(train->result);
+  if (const auto* reply = std::get_if<SetWeightsReply>(&outcome)) {
+    return reply->model == nullptr ? 0 : kModelBytes;
+  }
   const auto* progress = std::get_if<engine::TrainProgress>(&outcome);
   if (progress == nullptr) return 0;
   const int64_t best = progress->best_state.has_value() ? StateBytes(*progress->best_state) : 0;

@@ -1,10 +1,12 @@
 #include "server/models/outcome_codec.h"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "server/models/description_codec.h"
 #include "server/models/state_codec.h"
 
 namespace chainrule::server {
@@ -17,6 +19,8 @@ using engine::TrainProgress;
 using engine::TrainResult;
 
 constexpr uint32_t kWindowFormat = 1;
+// In the place of an outcome's index: a SetWeightsReply with the model.
+constexpr uint8_t kReplyWithModel = 4;
 
 void PutMetrics(const Metrics& metrics, ByteWriter* writer) {
   for (const auto& value :
@@ -118,6 +122,17 @@ TrainProgress GetProgress(const Network& network, ByteReader* reader) {
   return progress;
 }
 
+SetWeightsReply GetReplyWithModel(ByteReader* reader) {
+  SetWeightsReply reply{.model_step = reader->Get<int64_t>()};
+  absl::StatusOr<LifecycleOutcome> outcome = DecodeLifecycle(reader->GetText());
+  if (outcome.ok()) {
+    reply.model = std::make_shared<const ModelDescription>(std::move(outcome->model));
+  } else {
+    reader->Fail();
+  }
+  return reply;
+}
+
 }  // namespace
 
 void PutStatus(const absl::Status& status, ByteWriter* writer) {
@@ -148,6 +163,12 @@ absl::Status GetStatus(ByteReader* reader) {
 }
 
 void PutOutcome(const Network& network, const WriteOutcome& outcome, ByteWriter* writer) {
+  const auto* answer = std::get_if<SetWeightsReply>(&outcome);
+  if (answer != nullptr && answer->model != nullptr) {
+    writer->Put(kReplyWithModel);
+    writer->Put(answer->model_step);
+    return writer->PutText(EncodeLifecycle({*answer->model, {}}));
+  }
   writer->Put(static_cast<uint8_t>(outcome.index()));
   if (const auto* train = std::get_if<TrainReply>(&outcome)) {
     PutResult(train->result, writer);
@@ -175,6 +196,8 @@ WriteOutcome GetOutcome(const Network& network, ByteReader* reader) {
       return GetProgress(network, reader);
     case 3:
       return GetStatus(reader);
+    case kReplyWithModel:
+      return GetReplyWithModel(reader);
     default:
       reader->Fail();
       return absl::Status();

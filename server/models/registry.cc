@@ -32,6 +32,7 @@ class Registry::Impl {
   absl::StatusOr<LifecycleOutcome> Delete(const std::string& id, const std::string& etag,
                                           Stamp stamp);
 
+  bool keeps() const { return keeper_.has_value(); }
   std::string incarnation() const {
     return keeper_.has_value() ? keeper_->store()->incarnation() : ProcessIncarnation();
   }
@@ -181,6 +182,7 @@ absl::StatusOr<LifecycleOutcome> Registry::Impl::Delete(const std::string& id,
   absl::StatusOr<ModelDescription> last = (*model)->Delete(etag, stamp);
   if (!last.ok()) return last.status();
   models_.Remove(id);
+  unloader_.Freed(last->memory_bytes);
   return LifecycleOutcome{*std::move(last), {}};
 }
 
@@ -244,7 +246,7 @@ absl::StatusOr<ModelDescription> Registry::Validate(
   description.settings = std::move(settings);
   description.normalization = std::make_shared<engine::Normalization>(std::move(normalization));
   description.parameter_count = network.parameter_count();
-  description.memory_bytes = IdleMemoryBytes(network);
+  description.memory_bytes = IdleMemoryBytes(network, impl_->keeps());
   description.labels = std::move(labels);
   description.incarnation = impl_->incarnation();
   return description;

@@ -58,7 +58,9 @@ class ReplaceWrite : public Write {
       state.optimizer = now.optimizer;
       state.optimizer_steps = now.optimizer_steps;
     }
-    const SetWeightsReply reply{.model_step = state.step};
+    const SetWeightsReply reply{
+        .model_step = state.step,
+        .model = std::make_shared<const ModelDescription>(writer->Describe(state))};
     writer->Commit(state, MakeRecord(reply, state), AnswerWith<SetWeightsReply>(done_, reply));
   }
 

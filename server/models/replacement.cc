@@ -7,12 +7,21 @@
 namespace chainrule::server {
 
 Replacement::Replacement(std::string id, const StoredSettings& settings, int64_t step,
-                         const Limits& limits)
+                         const Limits& limits, std::function<ModelDescription()> describe)
     : id_(std::move(id)),
       network_(std::make_shared<const engine::Network>(settings.settings->network)),
       state_(engine::InitialState(*network_, *settings.normalization)),
-      window_(limits.request_id_count, limits.request_id_age) {
+      window_(limits.request_id_count, limits.request_id_age, ExtraBytes),
+      describe_(std::move(describe)) {
   state_.step = step;
+}
+
+ModelDescription Replacement::Describe(const engine::ModelState& state) const {
+  ModelDescription description = describe_();
+  description.normalization = state.normalization;
+  description.step = state.step;
+  description.condition = ModelCondition::kReady;
+  return description;
 }
 
 void Replacement::Commit(engine::ModelState state, Record record, Journal::Done done) {

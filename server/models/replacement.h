@@ -5,6 +5,7 @@
 #ifndef CHAINRULE_SERVER_MODELS_REPLACEMENT_H_
 #define CHAINRULE_SERVER_MODELS_REPLACEMENT_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,8 +18,9 @@ namespace chainrule::server {
 
 class Replacement : public Writer {
  public:
-  // `step`: the last one that is known of.
-  Replacement(std::string id, const StoredSettings& settings, int64_t step, const Limits& limits);
+  // `step`: the last one that is known of; `describe` tells the model as it is now.
+  Replacement(std::string id, const StoredSettings& settings, int64_t step, const Limits& limits,
+              std::function<ModelDescription()> describe);
 
   // What the change committed, which is in no log; `done` is to be called when it is kept.
   struct Committed {
@@ -32,6 +34,7 @@ class Replacement : public Writer {
   const engine::ModelState& state() const override { return state_; }
   std::shared_ptr<const engine::Network> network() const override { return network_; }
   WriteWindow& window() override { return window_; }
+  ModelDescription Describe(const engine::ModelState& state) const override;
   bool keeps() const override { return false; }
   bool shows_steps() const override { return false; }
   bool ProgressIsDue(absl::Time /*last*/, int64_t /*bytes*/) const override { return false; }
@@ -45,6 +48,7 @@ class Replacement : public Writer {
   const std::shared_ptr<const engine::Network> network_;
   engine::ModelState state_;
   WriteWindow window_;
+  const std::function<ModelDescription()> describe_;
   std::optional<Committed> committed_;
 };
 

@@ -14,6 +14,7 @@ class SetWeightsWrite : public Write {
       : Write(Kind::kSetWeights, std::move(call.write)),
         whole_(call.whole),
         reset_optimizer_(call.reset_optimizer),
+        answers_model_(call.answers_model),
         read_(std::move(call.read)),
         done_(std::make_shared<Completion<Answer>>(std::move(call.done))) {}
 
@@ -49,7 +50,10 @@ class SetWeightsWrite : public Write {
   void Apply(Writer* writer, SetWeightsInput input) const {
     const engine::Network& network = *writer->network();
     engine::ModelState state = PutIn(input, reset_optimizer_, network, writer->state());
-    const SetWeightsReply reply{.model_step = state.step};
+    SetWeightsReply reply{.model_step = state.step};
+    if (answers_model_) {
+      reply.model = std::make_shared<const ModelDescription>(writer->Describe(state));
+    }
     RecordBody body = state;
     // A body of inputs has no place for the optimizer's state.
     if (input.optimizer == nullptr && BodyBytes(input.layers) < StateBytes(network)) {
@@ -61,6 +65,7 @@ class SetWeightsWrite : public Write {
 
   const bool whole_;
   const bool reset_optimizer_;
+  const bool answers_model_;
   std::function<absl::StatusOr<SetWeightsInput>()> read_;
   const SharedCompletion<SetWeightsReply> done_;
 };

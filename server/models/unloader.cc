@@ -17,7 +17,7 @@ namespace {
 constexpr absl::Duration kPause = absl::Milliseconds(10);
 // Models are asked for in pages, so that nobody who looks one up waits for long.
 constexpr size_t kPage = 256;
-// From so many bytes on malloc is asked to give back what it keeps for later.
+// From so many bytes on.
 constexpr int64_t kWorthGivingBack = int64_t{8} << 20;
 
 // Calls visit(model) for each.
@@ -58,11 +58,31 @@ void Unloader::Wake() {
   changed_.NotifyAll();
 }
 
+void Unloader::Freed(int64_t bytes) {
+  {
+    MutexLock lock(&mutex_);
+    freed_bytes_ += bytes;
+  }
+  Wake();
+}
+
 void Unloader::Loop() {
   while (Wait()) {
     KeepBudget();
     if (!Pause()) return;
+    GiveBack();
   }
+}
+
+// malloc keeps what is freed for later, and its blocks are not those of others: asked for, it
+// gives whole pages back.
+void Unloader::GiveBack() {
+  {
+    MutexLock lock(&mutex_);
+    if (freed_bytes_ < kWorthGivingBack) return;
+    freed_bytes_ = 0;
+  }
+  malloc_trim(0);
 }
 
 bool Unloader::Wait() {
@@ -105,7 +125,8 @@ void Unloader::KeepBudget() {
     if (bytes - left <= options_.budget_bytes) break;
     if (model->Unload(resident.version)) left += resident.bytes;
   }
-  if (left >= kWorthGivingBack) malloc_trim(0);
+  MutexLock lock(&mutex_);
+  freed_bytes_ += left;
 }
 
 Unloader::Usage Unloader::usage() const {

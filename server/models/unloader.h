@@ -36,6 +36,8 @@ class Unloader {
   void Stop();
   // Numbers have come to memory. Does not wait.
   void Wake();
+  // So many bytes of a model that was deleted are free, or will be soon. Does not wait.
+  void Freed(int64_t bytes);
 
   // Unloads until the budget is kept, or nothing more can leave. Waits for the disk.
   void KeepBudget();
@@ -56,6 +58,7 @@ class Unloader {
   bool Wait();   // returns false when the thread should end
   bool Pause();  // the same
   std::vector<Candidate> Candidates() const;
+  void GiveBack();
 
   ModelMap* const models_;
   const Options options_;
@@ -65,6 +68,7 @@ class Unloader {
   engine::CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  int64_t freed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // and maybe not given back
   std::thread thread_;
 };
 

@@ -34,6 +34,8 @@ class Writer {
   virtual const engine::ModelState& state() const = 0;
   virtual std::shared_ptr<const engine::Network> network() const = 0;
   virtual WriteWindow& window() = 0;
+  // The model as it will be with these numbers.
+  virtual ModelDescription Describe(const engine::ModelState& state) const = 0;
 
   // Whether changes are kept in a log, so that records need bodies.
   virtual bool keeps() const = 0;

@@ -87,6 +87,7 @@ absl::Status ImportCall::QueueWeights() {
   write.whole = true;
   write.write = arguments_.write;
   write.write.cancellation = scope_.cancellation();
+  write.answers_model = true;
   write.reset_optimizer = file_->header().reset_optimizer();
   write.read = [this, context = std::move(found->context),
                 normalization = model_->Describe().normalization] {
@@ -100,7 +101,7 @@ absl::Status ImportCall::QueueWeights() {
 void ImportCall::WeightsDone(const absl::StatusOr<SetWeightsReply>& reply) {
   if (!reply.ok()) return End(reply.status());
   if (reply->replayed) scope_.MarkReplayed();
-  WriteModel(model_->Describe(), response_);
+  WriteModel(AnsweredModel(*reply, *model_), response_);
   End(absl::OkStatus());
 }
 

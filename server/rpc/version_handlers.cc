@@ -152,9 +152,7 @@ absl::Status ModelServiceImpl::QueueRestore(RestoreCall* call) {
   replace.done = [call, model = *model](const absl::StatusOr<SetWeightsReply>& reply) {
     if (reply.ok()) {
       if (reply->replayed) call->scope().MarkReplayed();
-      ModelDescription description = model->Describe();
-      description.step = reply->model_step;
-      WriteModel(description, call->response());
+      WriteModel(AnsweredModel(*reply, *model), call->response());
     }
     call->Finish(reply.status());
   };

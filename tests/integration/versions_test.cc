@@ -140,6 +140,27 @@ TEST_F(VersionsTest, RestoreIsOneMoreStepAndHappensOnce) {
               IsError(grpc::ABORTED, "STEP_MISMATCH"));
 }
 
+TEST_F(VersionsTest, RepeatsOfARestoreAnswerTheStoredReply) {
+  Publish();
+  Step();
+  v1::RestoreVersionRequest request;
+  request.set_model("models/m");
+  request.set_version("1");
+  request.set_request_id(NewRequestId());
+  v1::Model first;
+  ASSERT_THAT(Call(&Models::RestoreVersion, server_->models(), request, &first), IsOk());
+  Step();
+  v1::Model changed;
+  ASSERT_THAT(Alias("prod", 1, &changed), IsOk());
+  for (int life = 0; life < 2; ++life) {
+    v1::Model repeat;
+    ASSERT_THAT(Call(&Models::RestoreVersion, server_->models(), request, &repeat), IsOk());
+    EXPECT_EQ(repeat.DebugString(), first.DebugString());
+    Restart();
+  }
+  EXPECT_EQ(server_->Get("m").step(), 3);
+}
+
 TEST_F(VersionsTest, CopyOfAVersionIsTrainedByItself) {
   Step();
   Publish();

@@ -72,8 +72,12 @@ class Prediction {
 
   // As floats, unless the caller changes it.
   PredictCall Call(std::shared_ptr<Model> model) {
-    PredictCall call;
     const int64_t columns = model->snapshot()->network().spec().input_width;
+    return Call(std::move(model), columns);
+  }
+  // The same with a model whose numbers may not be in memory.
+  PredictCall Call(std::shared_ptr<Model> model, int64_t columns) {
+    PredictCall call;
     call.rows = static_cast<int64_t>(inputs.size()) / columns;
     call.inputs = {engine::ElementType::kFloat32, inputs.data(), columns};
     call.model = std::move(model);

@@ -75,7 +75,19 @@ class RandomRecords {
     return result;
   }
   WriteOutcome Outcome(const engine::Network& network) {
-    switch (Count(4)) {
+    switch (Count(5)) {
+      case 4: {
+        ModelDescription model;
+        model.id = "iris";
+        model.settings = TestSettings();
+        model.normalization = std::make_shared<engine::Normalization>();
+        model.step = Count(1000);
+        model.labels["team"] = Text();
+        model.aliases["prod"] = Count(9);
+        model.etag = Text();
+        return SetWeightsReply{.model_step = model.step,
+                               .model = std::make_shared<const ModelDescription>(model)};
+      }
       case 0:
         return TrainReply{.result = Result(), .model_step = Count(1000)};
       case 1:

@@ -69,6 +69,39 @@ TEST_F(VersionsTest, VersionKeepsTheWeightsOfThenAlsoAcrossACrash) {
   EXPECT_EQ(versions[1].step, 2);
 }
 
+TEST_F(VersionsTest, RepeatOfARestoreAnswersTheModelAsItWasThen) {
+  Publish();
+  ASSERT_TRUE(models_.Step("iris").ok());
+  const auto first = Restore(1, kId);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->model->step, 2);
+  EXPECT_EQ(first->model->settings->network.optimizer.learning_rate, 0.05);
+  ASSERT_TRUE(models_.Step("iris").ok());
+  ASSERT_TRUE(SetAlias("prod", 1).ok());
+  ModelUpdate update;
+  update.labels.emplace()["team"] = "blue";
+  update.learning_rate = 0.5;
+  ASSERT_TRUE(models_.registry().UpdateModel("iris", "", update, {}).ok());
+  for (int life = 0; life < 3; ++life) {
+    const auto repeat = Restore(1, kId);
+    ASSERT_TRUE(repeat.ok()) << repeat.status();
+    EXPECT_TRUE(repeat->replayed);
+    const ModelDescription then = AnsweredModel(*repeat, *models_.Find("iris"));
+    EXPECT_EQ(then.step, 2);
+    EXPECT_EQ(then.durable_step, 2);
+    EXPECT_EQ(then.settings->network.optimizer.learning_rate, 0.05);
+    EXPECT_EQ(then.etag, first->model->etag);
+    EXPECT_EQ(then.update_time, first->model->update_time);
+    EXPECT_EQ(then.memory_bytes, first->model->memory_bytes);
+    EXPECT_THAT(then.labels, IsEmpty());
+    EXPECT_THAT(then.aliases, IsEmpty());
+    if (life == 0) {
+      ASSERT_TRUE(models_.registry().WriteCheckpoints().ok());
+    }
+    models_.Crash();
+  }
+}
+
 TEST_F(VersionsTest, NumberOfADeletedVersionIsNotGivenAgain) {
   EXPECT_EQ(Publish(), 1);
   EXPECT_EQ(Publish(), 2);

@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+"""memory_test.py SERVER FOLDER: what models say they take, against what the process takes of
+the machine: resident pages, as /proc tells them, of a server with a data folder."""
+
+import pathlib
+import resource
+import sys
+import time
+import unittest
+
+import grpc
+import harness
+
+SERVER, FOLDER = sys.argv.pop(1), sys.argv.pop(1)
+harness.generate(FOLDER)
+
+# pylint: disable=wrong-import-position
+from chainrule.v1 import model_pb2, model_service_pb2, prediction_service_pb2  # noqa: E402
+from chainrule.v1 import tensor_pb2, training_service_pb2  # noqa: E402
+from chainrule.v1.model_service_pb2_grpc import ModelServiceStub  # noqa: E402
+from chainrule.v1.prediction_service_pb2_grpc import PredictionServiceStub  # noqa: E402
+from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
+
+INPUTS, HIDDEN = 2000, 3000  # some 6 million parameters, with momentum 48 MB
+
+
+class MemoryTest(unittest.TestCase):
+    def setUp(self):
+        self.server = harness.ServerProcess(SERVER)
+        self.addCleanup(self.server.__exit__)
+        self.channel = grpc.insecure_channel(self.server.address)
+        self.addCleanup(self.channel.close)
+        self.models = ModelServiceStub(self.channel)
+
+    def resident(self):
+        pages = pathlib.Path(f"/proc/{self.server.process.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
+
+    def create(self, name, inputs, hidden):
+        spec = model_pb2.ModelSpec(
+            input_width=inputs, layers=[model_pb2.LayerSpec(units=hidden),
+                                        model_pb2.LayerSpec(units=1)],
+            optimizer=model_pb2.Optimizer(sgd=model_pb2.Sgd(momentum=0.9)))
+        self.models.CreateModel(model_service_pb2.CreateModelRequest(
+            model_id=name, model=model_pb2.Model(spec=spec)))
+
+    def train(self, name, inputs):
+        TrainingServiceStub(self.channel).Train(training_service_pb2.TrainRequest(
+            model=f"models/{name}", examples=tensor_pb2.Examples(
+                inputs=tensor_pb2.Tensor(shape=[1, inputs], values=[0.5] * inputs),
+                targets=tensor_pb2.Tensor(shape=[1, 1], values=[1.0]))))
+
+    def predict(self, name, inputs):
+        PredictionServiceStub(self.channel).Predict(prediction_service_pb2.PredictRequest(
+            model=f"models/{name}",
+            inputs=tensor_pb2.Tensor(shape=[1, inputs], values=[0.5] * inputs)))
+
+    def told(self, name):
+        return self.models.GetModel(model_service_pb2.GetModelRequest(
+            name=f"models/{name}")).memory_bytes
+
+    def use(self, name, inputs, hidden):
+        """Yields after each thing that a model goes through."""
+        self.create(name, inputs, hidden)
+        yield "created"
+        self.train(name, inputs)
+        yield "trained"
+        self.predict(name, inputs)
+        yield "predicted"
+
+    def delete(self, name):
+        self.models.DeleteModel(model_service_pb2.DeleteModelRequest(name=f"models/{name}"))
+
+    def test_a_large_model_takes_what_it_says_and_gives_it_back(self):
+        for _ in self.use("first", 20, 20):  # all that is made once is made
+            pass
+        before = self.resident()
+        for what in self.use("large", INPUTS, HIDDEN):
+            with self.subTest(what):
+                told = self.told("large")
+                self.assertGreater(told, 40_000_000)
+                self.assertAlmostEqual((self.resident() - before) / told, 1, delta=0.1)
+        self.delete("large")
+        end = time.monotonic() + 60
+        while self.resident() - before > 0.1 * told and time.monotonic() < end:
+            pass
+        self.assertAlmostEqual((self.resident() - before) / told, 0, delta=0.1)
+
+
+if __name__ == "__main__":
+    unittest.main()
