@@ -64,6 +64,14 @@ void WriteModelMetadata(const ModelContext& model, const std::vector<int64_t>& v
   });
 }
 
+void WriteIndexEntry(const std::string& id, int64_t version, const absl::Status& readiness,
+                     inference::RepositoryIndexResponse::ModelIndex* entry) {
+  entry->set_name(id);
+  if (version > 0) entry->set_version(absl::StrCat(version));
+  entry->set_state(readiness.ok() ? "READY" : "UNAVAILABLE");
+  entry->set_reason(std::string(readiness.message()));
+}
+
 void WriteModelConfig(const ModelContext& model, inference::ModelConfig* config) {
   const ModelSettings& settings = *model.settings;
   config->set_name(model.id);

@@ -3,8 +3,10 @@
 #define CHAINRULE_SERVER_CONVERT_INFERENCE_METADATA_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "inference/grpc_service.pb.h"
 #include "server/convert/context.h"
@@ -15,6 +17,10 @@ namespace chainrule::server {
 // `versions`: the numbers of those that there are.
 void WriteModelMetadata(const ModelContext& model, const std::vector<int64_t>& versions,
                         inference::ModelMetadataResponse* response);
+// `readiness`: whether it is ready, or why not; `version`: 0, the live weights.
+void WriteIndexEntry(const std::string& id, int64_t version, const absl::Status& readiness,
+                     inference::RepositoryIndexResponse::ModelIndex* entry);
+
 void WriteModelConfig(const ModelContext& model, inference::ModelConfig* config);
 // `version`: 0 is the live weights.
 void WriteStatistics(absl::string_view id, int64_t version,

@@ -41,6 +41,27 @@ void AddModelStatistics(Model* model, int64_t version, bool all_versions,
   }
 }
 
+std::vector<int64_t> VersionsOf(const Model& model) {
+  std::vector<int64_t> numbers;
+  for (const VersionDescription& version : model.ListVersions()) numbers.push_back(version.number);
+  return numbers;
+}
+
+// A version's numbers are in a file of their own: it is none the worse for a live model that
+// is damaged.
+bool IsReady(const FoundModel& found) { return found.version > 0 || found.model->Readiness().ok(); }
+
+// The live weights, and each version.
+void AddToIndex(const Model& model, bool only_ready, inference::RepositoryIndexResponse* response) {
+  const absl::Status live = model.Readiness();
+  const absl::Status versions = model.settings().status();
+  if (live.ok() || !only_ready) WriteIndexEntry(model.id(), 0, live, response->add_models());
+  if (!versions.ok() && only_ready) return;
+  for (const int64_t version : VersionsOf(model)) {
+    WriteIndexEntry(model.id(), version, versions, response->add_models());
+  }
+}
+
 // The one answer of a handler that costs nothing.
 template <typename Call>
 absl::Status Answer(Call* call) {
@@ -96,7 +117,7 @@ grpc::ServerUnaryReactor* InferenceServiceImpl::ModelReady(
     inference::ModelReadyResponse* response) {
   return model_ready_.Start(context, request, response, [this](auto* call) {
     const auto found = Find(call->request().name(), call->request().version(), "name");
-    call->response()->set_ready(found.ok() && (found->version > 0 || found->model->damage().ok()));
+    call->response()->set_ready(found.ok() && IsReady(*found));
     return Answer(call);
   });
 }
@@ -117,7 +138,7 @@ grpc::ServerUnaryReactor* InferenceServiceImpl::ModelMetadata(
     inference::ModelMetadataResponse* response) {
   return model_metadata_.StartOnWorker(context, request, response, [this](auto* call) {
     const auto found = Find(call->request().name(), call->request().version(), "name");
-    if (found.ok()) WriteModelMetadata(found->context, {}, call->response());
+    if (found.ok()) WriteModelMetadata(found->context, VersionsOf(*found->model), call->response());
     return found.status();
   });
 }
@@ -160,10 +181,9 @@ grpc::ServerUnaryReactor* InferenceServiceImpl::RepositoryIndex(
     grpc::CallbackServerContext* context, const inference::RepositoryIndexRequest* request,
     inference::RepositoryIndexResponse* response) {
   return repository_index_.StartOnWorker(context, request, response, [this](auto* call) {
-    ForModels(*environment_.registry, [call](const ModelDescription& model) {
-      auto* entry = call->response()->add_models();
-      entry->set_name(model.id);
-      entry->set_state("READY");
+    ForModels(*environment_.registry, [this, call](const ModelDescription& model) {
+      const auto found = environment_.registry->Find(model.id);
+      if (found.ok()) AddToIndex(**found, call->request().ready(), call->response());
     });
     return absl::OkStatus();
   });

@@ -3,9 +3,11 @@
 nothing of chainrule.v1 where it infers: good and bad input, raw and typed, during training."""
 
 import json
+import pathlib
 import random
 import struct
 import sys
+import tempfile
 import unittest
 
 import grpc
@@ -216,10 +218,66 @@ class InferenceTest(unittest.TestCase):
         names = {s.name for s in self.stub.ModelStatistics(oip.ModelStatisticsRequest()).model_stats}
         self.assertLessEqual({"m", "other"}, names)
 
-    def test_the_index_lists_the_models(self):
-        index = self.stub.RepositoryIndex(oip.RepositoryIndexRequest(ready=True))
-        self.assertLessEqual({("m", "READY"), ("other", "READY")},
-                             {(model.name, model.state) for model in index.models})
+    def index(self, stub=None, **request):
+        answer = (stub or self.stub).RepositoryIndex(oip.RepositoryIndexRequest(**request))
+        return {(model.name, model.version): (model.state, model.reason)
+                for model in answer.models}
+
+    def test_the_index_lists_the_models_and_their_versions(self):
+        self.create("indexed")
+        for _ in range(2):
+            self.models.PublishVersion(model_service_pb2.PublishVersionRequest(
+                model="models/indexed"))
+        index = self.index(ready=True)
+        for entry in [("m", ""), ("other", ""), ("indexed", ""), ("indexed", "1"),
+                      ("indexed", "2")]:
+            self.assertEqual(index[entry], ("READY", ""))
+        self.models.DeleteModel(model_service_pb2.DeleteModelRequest(name="models/indexed"))
+        self.assertFalse([entry for entry in self.index() if entry[0] == "indexed"])
+        self.assertFalse(self.stub.ModelReady(oip.ModelReadyRequest(name="indexed")).ready)
+
+    def create(self, name):
+        spec = model_pb2.ModelSpec(
+            input_width=WIDTH,
+            layers=[model_pb2.LayerSpec(units=3, activation=model_pb2.ACTIVATION_SOFTMAX)],
+            loss=model_pb2.LOSS_CATEGORICAL_CROSS_ENTROPY)
+        self.models.CreateModel(model_service_pb2.CreateModelRequest(
+            model_id=name, model=model_pb2.Model(spec=spec)))
+
+    def test_a_version_or_an_alias_is_the_models_version(self):
+        self.create("versioned")
+        publish = model_service_pb2.PublishVersionRequest(model="models/versioned")
+        self.models.PublishVersion(publish)
+        request = infer_request(model="versioned", fp32_contents=flat(ROWS))
+        first = self.stub.ModelInfer(request)
+        TrainingServiceStub(self.channel).Train(training_service_pb2.TrainRequest(
+            model="models/versioned", learning_rate=1, examples=tensor_pb2.Examples(
+                inputs=tensor_pb2.Tensor(shape=[2, WIDTH], values=flat(ROWS)),
+                class_labels=tensor_pb2.ClassLabels(ids=[0, 2]))))
+        self.models.PublishVersion(publish)
+        self.models.SetAlias(model_service_pb2.SetAliasRequest(
+            model="models/versioned", alias="prod", version=1))
+
+        def outputs(version):
+            request.model_version = version
+            reply = self.stub.ModelInfer(request)
+            return reply.model_version, list(reply.outputs[0].contents.fp32_contents)
+        then = list(first.outputs[0].contents.fp32_contents)
+        self.assertEqual(outputs("1"), ("1", then))
+        self.assertEqual(outputs("prod"), ("1", then))
+        self.assertNotEqual(outputs("2")[1], then)
+        self.assertEqual(outputs("")[1], outputs("2")[1])
+        for version in ("", "2", "prod"):
+            metadata = self.stub.ModelMetadata(
+                oip.ModelMetadataRequest(name="versioned", version=version))
+            self.assertEqual(list(metadata.versions), ["1", "2"])
+            self.assertTrue(self.stub.ModelReady(
+                oip.ModelReadyRequest(name="versioned", version=version)).ready)
+        self.models.SetAlias(model_service_pb2.SetAliasRequest(
+            model="models/versioned", alias="default", version=1))
+        self.assertEqual(outputs(""), ("1", then))
+        self.refuse(grpc.StatusCode.NOT_FOUND, "none", self.stub.ModelMetadata,
+                    oip.ModelMetadataRequest(name="versioned", version="none"))
 
     def test_infers_while_the_model_is_trained(self):
         spec = model_pb2.ModelSpec(input_width=WIDTH,
@@ -240,6 +298,57 @@ class InferenceTest(unittest.TestCase):
             steps.add(reply.parameters["model_step"].int64_param)
         self.assertFalse(training.done())
         training.cancel()
+
+
+class StoredModelsTest(unittest.TestCase):
+    """Models whose numbers are on the disk: cold ones, and one that is damaged."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.data = pathlib.Path(folder.name) / "data"
+
+    def serve(self):
+        server = harness.ServerProcess(SERVER, f"--data_dir={self.data}")
+        self.addCleanup(server.__exit__)
+        channel = grpc.insecure_channel(server.address)
+        self.addCleanup(channel.close)
+        return server, ModelServiceStub(channel), GRPCInferenceServiceStub(channel)
+
+    def test_cold_ones_are_ready_and_a_damaged_one_is_not_once_that_is_seen(self):
+        server, models, stub = self.serve()
+        spec = model_pb2.ModelSpec(input_width=WIDTH, layers=[model_pb2.LayerSpec(units=3)])
+        uids = {}
+        for name in ("sound", "damaged"):
+            uids[name] = models.CreateModel(model_service_pb2.CreateModelRequest(
+                model_id=name, model=model_pb2.Model(spec=spec))).uid
+        models.PublishVersion(model_service_pb2.PublishVersionRequest(model="models/damaged"))
+        wanted = stub.ModelInfer(infer_request(model="sound", fp32_contents=flat(ROWS)))
+        self.assertEqual(server.stop()[0], 0)
+        [file] = self.data.glob(f"weights/{uids['damaged']}-checkpoint-*")
+        content = bytearray(file.read_bytes())
+        content[-5] ^= 1
+        file.write_bytes(content)
+        _, _, stub = self.serve()
+        for name in uids:
+            self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name=name)).ready)
+        self.assertEqual(stub.ModelInfer(infer_request(model="sound", fp32_contents=flat(ROWS))),
+                         wanted)
+        with self.assertRaises(grpc.RpcError) as raised:
+            stub.ModelInfer(infer_request(model="damaged", fp32_contents=flat(ROWS)))
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.DATA_LOSS)
+        self.assertFalse(stub.ModelReady(oip.ModelReadyRequest(name="damaged")).ready)
+        self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name="sound")).ready)
+        index = InferenceTest.index(self, stub)
+        self.assertEqual(index[("sound", "")], ("READY", ""))
+        state, reason = index[("damaged", "")]
+        self.assertEqual(state, "UNAVAILABLE")
+        self.assertIn("damaged", reason)
+        self.assertEqual(index[("damaged", "1")], ("READY", ""))
+        self.assertNotIn(("damaged", ""), InferenceTest.index(self, stub, ready=True))
+        versioned = infer_request(model="damaged", fp32_contents=flat(ROWS))
+        versioned.model_version = "1"
+        self.assertEqual(len(stub.ModelInfer(versioned).outputs[0].contents.fp32_contents), 6)
 
 
 if __name__ == "__main__":
