@@ -11,6 +11,8 @@ namespace chainrule::server {
 namespace {
 
 constexpr double kDefaultThreshold = 0.5;
+// All that a message with metrics has beside the matrix.
+constexpr int64_t kFigureBytes = 256;
 
 // Of a request or a header.
 template <typename Message>
@@ -26,6 +28,16 @@ absl::StatusOr<double> ReadThreshold(const Message& message, absl::string_view f
 template <typename Set>
 void Write(const std::optional<double>& value, Set set) {
   if (value) set(*value);
+}
+
+// An upper bound of its bytes in a message.
+int64_t MatrixBytes(const engine::Metrics& metrics, const ModelSettings& settings) {
+  constexpr int64_t kNameBytes = 24;  // with its length; of a class without a name all
+  auto bytes = static_cast<int64_t>(metrics.confusion.size() * sizeof(double));
+  for (const std::string& name : settings.class_names) {
+    bytes += static_cast<int64_t>(name.size());
+  }
+  return bytes + kNameBytes * (metrics.classes + 1);
 }
 
 void WriteConfusion(const engine::Metrics& metrics, const ModelSettings& settings,
@@ -54,14 +66,15 @@ absl::StatusOr<double> CheckEvaluateHeader(const v1::StreamEvaluateHeader& heade
 }
 
 void WriteEvaluation(const engine::Evaluation& evaluation, const ModelSettings& settings,
-                     int64_t model_step, int64_t rows, v1::EvaluateResponse* response) {
+                     int64_t model_step, int64_t rows, int64_t most_bytes,
+                     v1::EvaluateResponse* response) {
   response->set_loss(evaluation.loss);
-  WriteMetrics(evaluation.metrics, settings, response->mutable_metrics());
+  WriteMetrics(evaluation.metrics, settings, most_bytes, response->mutable_metrics());
   response->set_model_step(model_step);
   response->set_rows(rows);
 }
 
-void WriteMetrics(const engine::Metrics& metrics, const ModelSettings& settings,
+void WriteMetrics(const engine::Metrics& metrics, const ModelSettings& settings, int64_t most_bytes,
                   v1::Metrics* message) {
   Write(metrics.accuracy, [&](double v) { message->set_accuracy(v); });
   Write(metrics.precision, [&](double v) { message->set_precision(v); });
@@ -73,7 +86,8 @@ void WriteMetrics(const engine::Metrics& metrics, const ModelSettings& settings,
   Write(metrics.root_mean_squared_error,
         [&](double v) { message->set_root_mean_squared_error(v); });
   Write(metrics.r_squared, [&](double v) { message->set_r_squared(v); });
-  if (!metrics.confusion.empty()) {
+  const bool has_room = MatrixBytes(metrics, settings) <= most_bytes - kFigureBytes;
+  if (!metrics.confusion.empty() && has_room) {
     WriteConfusion(metrics, settings, message->mutable_confusion_matrix());
   }
 }

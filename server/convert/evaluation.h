@@ -17,10 +17,12 @@ namespace chainrule::server {
 absl::StatusOr<double> CheckEvaluate(const v1::EvaluateRequest& request, const ModelContext& model);
 // The header of a StreamEvaluate; the same of it.
 absl::StatusOr<double> CheckEvaluateHeader(const v1::StreamEvaluateHeader& header);
+// A confusion matrix that does not fit into a message of `most_bytes` is left out.
 void WriteEvaluation(const engine::Evaluation& evaluation, const ModelSettings& settings,
-                     int64_t model_step, int64_t rows, v1::EvaluateResponse* response);
+                     int64_t model_step, int64_t rows, int64_t most_bytes,
+                     v1::EvaluateResponse* response);
 
-void WriteMetrics(const engine::Metrics& metrics, const ModelSettings& settings,
+void WriteMetrics(const engine::Metrics& metrics, const ModelSettings& settings, int64_t most_bytes,
                   v1::Metrics* message);
 
 }  // namespace chainrule::server

@@ -19,6 +19,7 @@ constexpr int64_t kActivationTensors = 4;  // z, a, dz, da
 
 // A message of a streamed reply carries one row of input gradients at least.
 constexpr int64_t kMaxStreamedColumns = int64_t{256} << 10;
+constexpr int64_t kEnvelopeBytes = 256;
 
 template <typename Message>
 absl::Status ReadTargets(const Message& message, absl::string_view field,
@@ -115,10 +116,13 @@ absl::StatusOr<GradientsArguments> CheckGradientsHeader(const v1::StreamGradient
                                 "GRADIENT_TARGET_ACTIVATIONS; a stream answers PARAMETERS and "
                                 "INPUTS");
   }
-  if (arguments.inputs && model.network().input_width > kMaxStreamedColumns) {
-    return engine::InvalidField("header.wrt",
-                                absl::StrCat("GRADIENT_TARGET_INPUTS; a stream answers rows of ",
-                                             kMaxStreamedColumns, " inputs or less"));
+  const int64_t most =
+      std::min(kMaxStreamedColumns, (model.limits->max_message_bytes - kEnvelopeBytes) /
+                                        static_cast<int64_t>(sizeof(float)));
+  if (arguments.inputs && model.network().input_width > most) {
+    return engine::InvalidField(
+        "header.wrt",
+        absl::StrCat("GRADIENT_TARGET_INPUTS; a stream answers rows of ", most, " inputs or less"));
   }
   auto layers = CheckLayerIndexes(header.layer_indexes(), model.network());
   if (!layers.ok()) return layers.status();

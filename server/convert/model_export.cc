@@ -14,6 +14,9 @@
 namespace chainrule::server {
 namespace {
 
+constexpr int64_t kMaxPieceBytes = int64_t{1} << 20;
+constexpr int64_t kEnvelopeBytes = 64;
+
 // The normalisation is in tensors of the file.
 std::string SpecJson(const ModelSettings& settings) {
   v1::ModelSpec spec;
@@ -26,6 +29,11 @@ std::string SpecJson(const ModelSettings& settings) {
 }
 
 }  // namespace
+
+size_t FilePieceBytes(const Limits& limits) {
+  const int64_t room = std::max<int64_t>(limits.max_message_bytes - kEnvelopeBytes, 1);
+  return static_cast<size_t>(std::min(kMaxPieceBytes, room));
+}
 
 absl::StatusOr<ExportArguments> CheckExportModel(const v1::ExportModelRequest& request) {
   if (absl::Status status = CheckModelFormat(request.format(), "format"); !status.ok()) {
@@ -68,11 +76,11 @@ void ExportedFile::WriteHeader(v1::ExportModelHeader* header) const {
   header->set_model_step(state_.step);
 }
 
-bool ExportedFile::Next(std::string* piece) {
+bool ExportedFile::Next(size_t most, std::string* piece) {
   piece->clear();
-  while (part_ <= file_.data.size() && piece->size() < kMaxFilePieceBytes) {
+  while (part_ <= file_.data.size() && piece->size() < most) {
     const absl::string_view rest = Part(part_).substr(place_);
-    const size_t count = std::min(rest.size(), kMaxFilePieceBytes - piece->size());
+    const size_t count = std::min(rest.size(), most - piece->size());
     piece->append(rest.data(), count);
     place_ += count;
     if (place_ < Part(part_).size()) break;

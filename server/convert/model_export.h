@@ -10,12 +10,13 @@
 #include "engine/io/model_file.h"
 #include "engine/nn/network.h"
 #include "engine/train/model_state.h"
+#include "server/models/limits.h"
 #include "server/models/settings.h"
 
 namespace chainrule::server {
 
-// Of a message's data.
-inline constexpr size_t kMaxFilePieceBytes = size_t{1} << 20;
+// Of a message's data: so much that the message keeps to the limit.
+size_t FilePieceBytes(const Limits& limits);
 
 struct ExportArguments {
   bool include_optimizer = false;
@@ -36,8 +37,8 @@ class ExportedFile {
 
   // But for the version.
   void WriteHeader(v1::ExportModelHeader* header) const;
-  // The next bytes, at most kMaxFilePieceBytes; false when there are no more.
-  bool Next(std::string* piece);
+  // The next bytes, at most so many; false when there are no more.
+  bool Next(size_t most, std::string* piece);
 
  private:
   absl::string_view Part(size_t index) const;

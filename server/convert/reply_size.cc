@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
 // Type, shape and lengths of a tensor on the wire.
 constexpr int64_t kTensorBytes = 64;
+constexpr int64_t kMaxStreamedBytes = int64_t{2} << 20;
 // Protocol Buffers' own bound on a message.
 constexpr int64_t kMaxProtoBytes = std::numeric_limits<int32_t>::max();
 
@@ -31,6 +32,10 @@ absl::Status ReplySize::Check(absl::string_view field, const Limits& limits) con
   const int64_t maximum = std::min(limits.max_message_bytes, kMaxProtoBytes);
   if (bytes_ <= maximum) return absl::OkStatus();
   return engine::LimitExceeded(field, "max_message_bytes", bytes_, maximum);
+}
+
+int64_t MaxStreamedBytes(const Limits& limits) {
+  return std::min(limits.max_message_bytes, kMaxStreamedBytes);
 }
 
 }  // namespace chainrule::server

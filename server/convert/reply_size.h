@@ -24,6 +24,10 @@ class ReplySize {
   int64_t bytes_ = 256;  // scalars and framing
 };
 
+// What a message of a streamed reply may weigh: 2 MiB, as a client's default takes 4, or
+// max_message_bytes.
+int64_t MaxStreamedBytes(const Limits& limits);
+
 }  // namespace chainrule::server
 
 #endif  // CHAINRULE_SERVER_CONVERT_REPLY_SIZE_H_

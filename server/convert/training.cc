@@ -19,6 +19,9 @@ namespace {
 
 constexpr int64_t kFitBatchSize = 32;
 constexpr size_t kMaxReports = 1000;
+// All that a reply, or a report, has beside its reports, or its metrics.
+constexpr int64_t kFigureBytes = 256;
+constexpr int64_t kLengthBytes = 8;
 
 // What Train's request and Fit's header have in common, which is most of both.
 template <typename Message>
@@ -96,6 +99,22 @@ engine::EarlyStopping ReadEarlyStopping(const v1::EarlyStopping& message, Violat
   return {message.patience(), message.min_delta(), message.restore_best()};
 }
 
+// From the last one backwards, as far as there is room.
+void WriteReports(const std::vector<engine::EpochReport>& reports, const ModelSettings& settings,
+                  int64_t room, google::protobuf::RepeatedPtrField<v1::EpochReport>* messages) {
+  const size_t skipped = reports.size() - std::min(reports.size(), kMaxReports);
+  for (size_t i = reports.size(); i > skipped; --i) {
+    v1::EpochReport* const message = messages->Add();
+    WriteEpochReport(reports[i - 1], settings, room, message);
+    room -= static_cast<int64_t>(message->ByteSizeLong()) + kLengthBytes;
+    if (room < 0) {
+      messages->RemoveLast();
+      break;
+    }
+  }
+  std::reverse(messages->pointer_begin(), messages->pointer_end());
+}
+
 }  // namespace
 
 absl::StatusOr<TrainArguments> CheckTrain(const v1::TrainRequest& request,
@@ -138,14 +157,11 @@ absl::StatusOr<TrainArguments> CheckFitHeader(const v1::FitHeader& header,
   return arguments;
 }
 
-void WriteTrainReply(const TrainReply& reply, const ModelSettings& settings,
+void WriteTrainReply(const TrainReply& reply, const ModelSettings& settings, int64_t most_bytes,
                      v1::TrainResponse* response) {
   const engine::TrainResult& result = reply.result;
   response->set_loss(result.loss);
-  const size_t skipped = result.epochs.size() - std::min(result.epochs.size(), kMaxReports);
-  for (size_t i = skipped; i < result.epochs.size(); ++i) {
-    WriteEpochReport(result.epochs[i], settings, response->add_epochs());
-  }
+  WriteReports(result.epochs, settings, most_bytes - kFigureBytes, response->mutable_epochs());
   if (result.best_epoch) response->set_best_epoch(*result.best_epoch);
   response->set_stop_reason(WriteStopReason(result.stop_reason));
   response->set_steps_taken(result.steps_taken);
@@ -155,12 +171,13 @@ void WriteTrainReply(const TrainReply& reply, const ModelSettings& settings,
 }
 
 void WriteEpochReport(const engine::EpochReport& report, const ModelSettings& settings,
-                      v1::EpochReport* message) {
+                      int64_t most_bytes, v1::EpochReport* message) {
   message->set_epoch(report.epoch);
   message->set_loss(report.loss);
   if (report.validation_loss) message->set_validation_loss(*report.validation_loss);
   if (report.validation_metrics) {
-    WriteMetrics(*report.validation_metrics, settings, message->mutable_validation_metrics());
+    WriteMetrics(*report.validation_metrics, settings, most_bytes - kFigureBytes,
+                 message->mutable_validation_metrics());
   }
   message->set_learning_rate(report.learning_rate);
   message->set_gradient_norm(report.gradient_norm);

@@ -28,10 +28,12 @@ absl::StatusOr<TrainInput> ReadTrain(std::shared_ptr<const v1::TrainRequest> req
 absl::StatusOr<TrainArguments> CheckFitHeader(const v1::FitHeader& header,
                                               const ModelContext& model);
 
-void WriteTrainReply(const TrainReply& reply, const ModelSettings& settings,
+// As many of the last reports as fit into a message of `most_bytes`; of one alone that does
+// not the confusion matrix is left out.
+void WriteTrainReply(const TrainReply& reply, const ModelSettings& settings, int64_t most_bytes,
                      v1::TrainResponse* response);
 void WriteEpochReport(const engine::EpochReport& report, const ModelSettings& settings,
-                      v1::EpochReport* message);
+                      int64_t most_bytes, v1::EpochReport* message);
 
 }  // namespace chainrule::server
 

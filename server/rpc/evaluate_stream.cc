@@ -4,6 +4,7 @@
 
 #include "engine/core/error.h"
 #include "server/convert/examples.h"
+#include "server/convert/reply_size.h"
 #include "server/convert/violations.h"
 
 namespace chainrule::server {
@@ -61,7 +62,7 @@ absl::StatusOr<EvaluateStream::Next> EvaluateStream::Complete() {
   v1::StreamEvaluateResponse response;
   const Snapshot& snapshot = *model_->snapshot;
   WriteEvaluation(evaluator_->Finish(), snapshot.settings(), snapshot.step(), rows_,
-                  response.mutable_result());
+                  MaxStreamedBytes(environment_.limits), response.mutable_result());
   Send(std::move(response), Importance::kMustArrive);
   return Next::kEnd;
 }

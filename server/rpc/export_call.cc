@@ -10,7 +10,7 @@ using engine::MutexLock;
 
 void ExportCall::Begin() {
   // A message is the call's, beside the request.
-  const auto bytes = static_cast<int64_t>(request_.ByteSizeLong() + kMaxFilePieceBytes);
+  const auto bytes = static_cast<int64_t>(request_.ByteSizeLong() + piece_bytes_);
   if (absl::Status status = scope_.Admit(bytes); !status.ok()) return End(status);
   environment_.clerks->Submit([this] { Prepare(); });
 }
@@ -46,7 +46,7 @@ void ExportCall::OnWriteDone(bool ok) {
 
 void ExportCall::WriteNext() {
   if (absl::Status status = scope_.cancellation()->Check(); !status.ok()) return End(status);
-  if (!file_->Next(message_.mutable_data())) return End(absl::OkStatus());
+  if (!file_->Next(piece_bytes_, message_.mutable_data())) return End(absl::OkStatus());
   MutexLock lock(&hand_over_);
   StartWrite(&message_);
 }

@@ -21,7 +21,10 @@ class ExportCall final : public grpc::ServerWriteReactor<v1::ExportModelResponse
  public:
   ExportCall(const Environment* environment, RpcMetrics* metrics,
              grpc::CallbackServerContext* context, const v1::ExportModelRequest* request)
-      : environment_(*environment), scope_(environment, metrics, context), request_(*request) {}
+      : environment_(*environment),
+        scope_(environment, metrics, context),
+        request_(*request),
+        piece_bytes_(FilePieceBytes(environment->limits)) {}
 
   // Takes the call in. Once, before it goes to gRPC.
   void Begin();
@@ -39,6 +42,7 @@ class ExportCall final : public grpc::ServerWriteReactor<v1::ExportModelResponse
   const Environment& environment_;
   CallScope scope_;
   const v1::ExportModelRequest request_;
+  const size_t piece_bytes_;
   std::optional<ExportedFile> file_;
   v1::ExportModelResponse message_;
   engine::Mutex hand_over_;  // between the threads that work on it, one after another

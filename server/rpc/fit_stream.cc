@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "server/convert/reply_size.h"
 #include "server/rpc/find_model.h"
 #include "server/rpc/to_grpc_status.h"
 #include "server/store/file_spool.h"
@@ -82,7 +83,8 @@ absl::StatusOr<TrainInput> FitStream::ReadRows() {
 
 void FitStream::Report(const engine::EpochReport& report) {
   v1::FitResponse response;
-  WriteEpochReport(report, *settings_, response.mutable_epoch_report());
+  WriteEpochReport(report, *settings_, MaxStreamedBytes(environment_.limits),
+                   response.mutable_epoch_report());
   Send(std::move(response), Importance::kDroppable);
 }
 
@@ -90,7 +92,8 @@ void FitStream::Done(absl::StatusOr<TrainReply> reply) {
   if (!reply.ok()) return End(reply.status());
   if (!reply->replayed) scope().AddTrainSteps(reply->result.steps_taken);
   v1::FitResponse response;
-  WriteTrainReply(*reply, *settings_, response.mutable_result());
+  WriteTrainReply(*reply, *settings_, MaxStreamedBytes(environment_.limits),
+                  response.mutable_result());
   Send(std::move(response), Importance::kMustArrive);
   End(absl::OkStatus());
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/convert/reply_size.h"
 #include "server/models/errors.h"
 #include "server/rpc/to_grpc_status.h"
 
@@ -14,11 +15,9 @@ constexpr size_t kMaxItems = 128;
 constexpr int64_t kMaxItemBytes = int64_t{8} << 20;
 // Of an output and its logit, or its class, in an answer.
 constexpr int64_t kOutputBytes = 8;
-// No message of a streamed reply is larger: a client's default takes 4 MiB.
-constexpr int64_t kMaxReplyBytes = int64_t{2} << 20;
 
 Limits LimitsOfStream(Limits limits) {
-  limits.max_message_bytes = std::min(limits.max_message_bytes, kMaxReplyBytes);
+  limits.max_message_bytes = MaxStreamedBytes(limits);
   return limits;
 }
 

@@ -47,9 +47,10 @@ absl::Status TrainingServiceImpl::QueueTrain(TrainRpcCall* call) {
     if (input.ok()) call->scope().AddRows(input->examples.rows());
     return input;
   };
-  train.done = [call, settings = found->context.settings](absl::StatusOr<TrainReply> reply) {
+  train.done = [this, call, settings = found->context.settings](absl::StatusOr<TrainReply> reply) {
     if (reply.ok() && !reply->replayed) call->scope().AddTrainSteps(reply->result.steps_taken);
-    if (reply.ok()) WriteTrainReply(*reply, *settings, call->response());
+    if (reply.ok())
+      WriteTrainReply(*reply, *settings, environment_.limits.max_message_bytes, call->response());
     call->Finish(reply.status());
   };
   found->model->Train(std::move(train));
@@ -178,7 +179,7 @@ absl::Status TrainingServiceImpl::Measure(EvaluateCall* call) {
                        *examples, *threshold, *environment_.executor, call->cancellation());
   if (evaluation.ok()) {
     WriteEvaluation(*evaluation, snapshot->settings(), snapshot->step(), examples->rows(),
-                    call->response());
+                    environment_.limits.max_message_bytes, call->response());
   }
   return evaluation.status();
 }

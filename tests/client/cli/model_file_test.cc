@@ -298,6 +298,10 @@ TEST_F(ModelFileTest, LargeModelsTravelInMessagesThatTheServerTakes) {
   const Answer taken = import_there("middle");
   EXPECT_EQ(taken.code, 0) << taken.error;
   EXPECT_EQ(small.Get("m").parameter_count(), 100 * 100 + 100 + 101);
+  const Answer back =
+      RunProgram({"export", "m", Path("back"), "--server", small.server().grpc_address()});
+  EXPECT_EQ(back.code, 0) << back.error;
+  EXPECT_TRUE(ReadAll(Path("middle")) == ReadAll(Path("back")));
 }
 
 }  // namespace

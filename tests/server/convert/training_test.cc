@@ -10,6 +10,7 @@
 namespace chainrule::server {
 namespace {
 
+constexpr int64_t kRoom = 1 << 20;
 constexpr char kRows[] =
     "examples { inputs { shape: [1, 2] values: [1, 2] } class_labels { ids: 1 } } ";
 
@@ -146,7 +147,7 @@ TEST(WriteTrainReplyTest, WritesEveryFigureAndOnlyWhatIsDefined) {
   reply.model_step = 7;
   reply.replayed = true;
   v1::TrainResponse response;
-  WriteTrainReply(reply, *ContextOf(kBinary).settings, &response);
+  WriteTrainReply(reply, *ContextOf(kBinary).settings, kRoom, &response);
   const auto expected = FromText<v1::TrainResponse>(R"(
     loss: 0.5 epochs { epoch: 1 loss: 2 validation_loss: 3 validation_metrics { accuracy: 0.75 }
                        learning_rate: 0.1 gradient_norm: 4 rows_per_second: 5 model_step: 6 }
@@ -160,10 +161,29 @@ TEST(WriteTrainReplyTest, SendsTheLastThousandReports) {
   reply.result.epochs.resize(1500);
   for (int64_t i = 0; i < 1500; ++i) reply.result.epochs[static_cast<size_t>(i)].epoch = i + 1;
   v1::TrainResponse response;
-  WriteTrainReply(reply, *ContextOf(kBinary).settings, &response);
+  WriteTrainReply(reply, *ContextOf(kBinary).settings, kRoom, &response);
   ASSERT_EQ(response.epochs_size(), 1000);
   EXPECT_EQ(response.epochs(0).epoch(), 501);
   EXPECT_EQ(response.epochs(999).epoch(), 1500);
+}
+
+TEST(WriteTrainReplyTest, SendsAsManyOfTheLastReportsAsTheMessageHasRoomFor) {
+  TrainReply reply;
+  reply.result.epochs.resize(900);
+  for (size_t i = 0; i < 900; ++i) reply.result.epochs[i].epoch = static_cast<int64_t>(i) + 1;
+  const ModelSettings settings;
+  v1::TrainResponse whole;
+  WriteTrainReply(reply, settings, kRoom, &whole);
+  ASSERT_EQ(whole.epochs_size(), 900);
+  for (const int64_t most : {300, 1'000, 5'000}) {
+    v1::TrainResponse response;
+    WriteTrainReply(reply, settings, most, &response);
+    EXPECT_LE(static_cast<int64_t>(response.ByteSizeLong()), most);
+    ASSERT_GT(response.epochs_size(), 0);
+    for (int i = 0; i < response.epochs_size(); ++i) {
+      EXPECT_EQ(response.epochs(i).epoch(), 900 - response.epochs_size() + 1 + i);
+    }
+  }
 }
 
 }  // namespace
