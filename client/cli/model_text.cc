@@ -1,9 +1,11 @@
 #include "client/cli/model_text.h"
 
+#include <map>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "client/cli/flags.h"
 #include "client/cli/table.h"
 
@@ -33,7 +35,30 @@ std::string Names(const google::protobuf::RepeatedPtrField<std::string>& names) 
   return shown == names.size() ? text : absl::StrCat(text, " and ", names.size() - shown, " more");
 }
 
+// `KEY=VALUE`, in the order of the keys, which a map of a message has not.
+template <typename Value>
+std::string Pairs(const google::protobuf::Map<std::string, Value>& map) {
+  const std::map<std::string, Value> sorted(map.begin(), map.end());
+  return absl::StrJoin(sorted, ", ", absl::PairFormatter("="));
+}
+
+std::string TimeOf(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::FromUnixSeconds(time.seconds()),
+                          absl::UTCTimeZone());
+}
+
+std::string StepOf(const v1::Model& model) {
+  if (model.durable_step() == model.step()) return absl::StrCat(model.step());
+  return absl::StrCat(model.step(), ", of which ", model.durable_step(), " survive power loss");
+}
+
 }  // namespace
+
+std::string TagsOf(const google::protobuf::Map<std::string, std::string>& labels) {
+  return Pairs(labels);
+}
+
+std::string AliasesOf(const v1::Model& model) { return Pairs(model.aliases()); }
 
 std::string WidthsOf(const v1::ModelSpec& spec) {
   std::string widths = absl::StrCat(spec.input_width());
@@ -54,11 +79,13 @@ void PrintModel(const v1::Model& model, std::ostream& out) {
       {"normalised", spec.has_normalization() ? "yes" : "no"},
       {"parameters", absl::StrCat(model.parameter_count())},
       {"memory", absl::StrCat(model.memory_bytes(), " bytes")},
-      {"step", absl::StrCat(model.step())},
-      {"state", EnumName(v1::ModelState_descriptor(), model.state())}};
-  for (const auto& [key, value] : model.labels()) {
-    lines.emplace_back("tag", absl::StrCat(key, "=", value));
-  }
+      {"step", StepOf(model)},
+      {"state", EnumName(v1::ModelState_descriptor(), model.state())},
+      {"aliases", AliasesOf(model)},
+      {"tags", TagsOf(model.labels())}};
+  // CreateModel with validate_only makes none of these.
+  if (model.has_create_time()) lines.emplace_back("created", TimeOf(model.create_time()));
+  lines.emplace_back("etag", model.etag());
   for (const auto& [what, value] : lines) {
     if (value.empty()) continue;
     out << what << std::string(12 - what.size(), ' ') << value << '\n';

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
+#include "client/cli/model_text.h"
 #include "client/cli/table.h"
 
 namespace chainrule::client {
@@ -36,6 +37,7 @@ absl::Status Copy(const CopyOptions& options, Session& session) {
 
 struct PublishOptions {
   std::string model;
+  std::vector<std::string> tags;
   WriteOptions write;
 };
 
@@ -44,6 +46,8 @@ absl::Status Publish(const PublishOptions& options, Session& session) {
   if (!client.ok()) return client.status();
   v1::PublishVersionRequest request;
   request.set_model(ModelName(options.model));
+  const absl::Status tags = ReadTags(options.tags, request.mutable_labels());
+  if (!tags.ok()) return tags;
   request.set_request_id(options.write.request_id);
   if (options.write.if_step.has_value()) request.set_if_step(*options.write.if_step);
   const absl::StatusOr<v1::ModelVersion> version = (*client)->PublishVersion(request);
@@ -134,14 +138,15 @@ absl::Status Versions(const VersionsOptions& options, Session& session) {
   if (session.json()) return session.PrintJson(*all);
   const absl::StatusOr<v1::Model> model = (*client)->GetModel(name);
   if (!model.ok()) return model.status();
-  Table table({"version", "step", "aliases"});
+  Table table({"version", "step", "aliases", "tags"});
   for (const v1::ModelVersion& version : all->model_versions()) {
     std::vector<std::string> aliases;
     for (const auto& [alias, number] : model->aliases()) {
       if (version.name() == absl::StrCat(name, "@", number)) aliases.push_back(alias);
     }
     std::sort(aliases.begin(), aliases.end());
-    table.Add({version.name(), absl::StrCat(version.step()), absl::StrJoin(aliases, ", ")});
+    table.Add({version.name(), absl::StrCat(version.step()), absl::StrJoin(aliases, ", "),
+               TagsOf(version.labels())});
   }
   table.Print(session.out());
   return absl::OkStatus();
@@ -184,6 +189,7 @@ void AddVersions(CLI::App* models, Action* action) {
       models, action, "publish", "Keeps the weights of now as a version",
       [](CLI::App* command, PublishOptions* options) {
         command->add_option("MODEL", options->model, "Its name")->required();
+        AddList(command, "--tag", &options->tags, "The version's own labels: KEY=VALUE");
         AddWriteOptions(command, &options->write);
       },
       Publish);

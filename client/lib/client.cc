@@ -131,6 +131,14 @@ absl::Status Client::DeleteModel(const v1::DeleteModelRequest& request) {
   return Call(models_, &v1::ModelService::Stub::DeleteModel, request, &empty);
 }
 
+absl::StatusOr<v1::Model> Client::UpdateModel(const v1::UpdateModelRequest& request) {
+  v1::Model response;
+  const absl::Status status =
+      Call(models_, &v1::ModelService::Stub::UpdateModel, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
 absl::StatusOr<v1::Model> Client::CopyModel(const v1::CopyModelRequest& request) {
   v1::Model response;
   const absl::Status status = Call(models_, &v1::ModelService::Stub::CopyModel, request, &response);

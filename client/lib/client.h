@@ -51,6 +51,7 @@ class Client {
   // All pages.
   absl::StatusOr<v1::ListModelsResponse> ListModels(absl::string_view filter);
   absl::Status DeleteModel(const v1::DeleteModelRequest& request);
+  absl::StatusOr<v1::Model> UpdateModel(const v1::UpdateModelRequest& request);
   absl::StatusOr<v1::Model> CopyModel(const v1::CopyModelRequest& request);
   absl::StatusOr<v1::ModelVersion> PublishVersion(const v1::PublishVersionRequest& request);
   absl::StatusOr<v1::Model> SetAlias(const v1::SetAliasRequest& request);

@@ -193,17 +193,38 @@ TEST_F(CommandsTest, ModelsAreListedShownAndDeleted) {
   MustRun({"create", "other", "--inputs", "2", "--tag", "team=red"});
   EXPECT_THAT(
       MustRun({"models", "list"}),
-      ContainsRegex("model +network .*\nmodels/iris +4-8-3 +67 +100  ready\nmodels/other "));
+      ContainsRegex("model +network .*\nmodels/iris +4-8-3 +67 +[0-9]+ +100  ready\nmodels/other "
+                    ".* ready +team=red\n"));
   EXPECT_EQ(MustRunJson<v1::ListModelsResponse>({"models", "list"}).models_size(), 2);
   const auto red =
       MustRunJson<v1::ListModelsResponse>({"models", "list", "--filter", "labels.team = \"red\""});
   ASSERT_EQ(red.models_size(), 1);
   EXPECT_EQ(red.models(0).name(), "models/other");
-  EXPECT_THAT(MustRun({"models", "show", "models/other"}), HasSubstr("tag         team=red\n"));
+  EXPECT_THAT(MustRun({"models", "show", "models/other"}), HasSubstr("tags        team=red\n"));
   EXPECT_EQ(MustRunJson<v1::Model>({"models", "show", "iris"}).parameter_count(), 67);
   EXPECT_EQ(MustRun({"models", "delete", "other"}), "deleted models/other\n");
   MustRunJson<google::protobuf::Empty>({"models", "delete", "iris"});
   EXPECT_EQ(MustRunJson<v1::ListModelsResponse>({"models", "list"}).models_size(), 0);
+}
+
+TEST_F(CommandsTest, UpdateChangesTagsAndTheLearningRate) {
+  EXPECT_THAT(MustRun({"models", "update", "iris", "--tag", "team=red,stage=test"}),
+              HasSubstr("tags        stage=test, team=red\n"));
+  const auto filtered = [&](const std::string& filter) {
+    return MustRunJson<v1::ListModelsResponse>({"models", "list", "--filter", filter})
+        .models_size();
+  };
+  EXPECT_EQ(filtered("labels.team = \"red\" AND labels.stage:*"), 1);
+  EXPECT_EQ(filtered("labels.team = \"blue\""), 0);
+  const auto slow =
+      MustRunJson<v1::Model>({"models", "update", "iris", "--learning-rate", "0.001"});
+  EXPECT_EQ(slow.spec().optimizer().learning_rate(), 0.001);
+  EXPECT_EQ(slow.labels_size(), 2) << "what is not given stays";
+  EXPECT_EQ(MustRunJson<v1::Model>({"models", "update", "iris", "--no-tags"}).labels_size(), 0);
+  EXPECT_EQ(Run({"models", "update", "iris"}).code, 2);
+  EXPECT_EQ(Run({"models", "update", "iris", "--tag", "a=b", "--no-tags"}).code, 2);
+  EXPECT_THAT(Run({"models", "update", "iris", "--no-tags", "--etag", "nonsense"}).error,
+              StartsWith("chainrule: ABORTED: "));
 }
 
 TEST_F(CommandsTest, DeleteHeedsTheEtag) {

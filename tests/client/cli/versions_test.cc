@@ -17,11 +17,15 @@ class VersionCommandsTest : public CliTest {
 };
 
 TEST_F(VersionCommandsTest, PublishesNamesRestoresAndDeletes) {
-  EXPECT_EQ(MustRun({"models", "publish", "iris"}), "published models/iris@1, of step 0\n");
+  EXPECT_EQ(MustRun({"models", "publish", "iris", "--tag", "why=test"}),
+            "published models/iris@1, of step 0\n");
   EXPECT_EQ(MustRunJson<v1::ModelVersion>({"models", "publish", "iris"}).name(), "models/iris@2");
   EXPECT_EQ(MustRun({"models", "alias", "iris", "prod", "1"}), "models/iris@prod is version 1\n");
   EXPECT_THAT(MustRun({"models", "versions", "iris"}),
-              ContainsRegex("version +step +aliases\nmodels/iris@1 +0 +prod\nmodels/iris@2 +0"));
+              ContainsRegex("version +step +aliases +tags\nmodels/iris@1 +0  prod +why=test\n"
+                            "models/iris@2 +0"));
+  EXPECT_THAT(MustRun({"models", "show", "iris"}), HasSubstr("aliases     prod=1\n"));
+  EXPECT_THAT(MustRun({"models", "list"}), ContainsRegex("models/iris .* prod=1\n"));
   EXPECT_EQ(MustRun({"models", "restore", "iris", "prod"}),
             "restored version prod of models/iris, as step 1\n");
   EXPECT_EQ(MustRun({"models", "copy", "iris@1", "fork"}), "made models/fork, at step 0\n");
