@@ -11,3 +11,5 @@ for program in engine-bench torch-bench rpc-bench durable-bench; do
 done
 printf '\n== fashion\n'
 /usr/bin/python3 -B "$(dirname "${BASH_SOURCE[0]}")/fashion_bench.py" "$binaries" "$@"
+printf '\n== start\n'
+/usr/bin/python3 -B "$(dirname "${BASH_SOURCE[0]}")/start_bench.py" "$binaries" "$@"
