@@ -1,5 +1,6 @@
 #include "server/app/machine.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,14 @@ int64_t MachineMemoryBytes(const std::string& control_groups) {
     if (absl::SimpleAtoi(text, &limit) && limit > 0) bytes = std::min(bytes, limit);
   }
   return bytes;
+}
+
+void ReturnLargeBlocks() {
+  // Above what calls bring and take all the time, which is worth keeping.
+  constexpr int kLargeBytes = 4 << 20;
+  constexpr int kKeptBytes = 2 * kLargeBytes;
+  mallopt(M_MMAP_THRESHOLD, kLargeBytes);
+  mallopt(M_TRIM_THRESHOLD, kKeptBytes);
 }
 
 }  // namespace chainrule::server

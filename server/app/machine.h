@@ -1,5 +1,5 @@
-// What the machine has.
-// Thread-safe: a function of its argument and the system.
+// What the machine has, and how it gets it back.
+// Thread-safe: functions of their arguments and the system.
 #ifndef CHAINRULE_SERVER_APP_MACHINE_H_
 #define CHAINRULE_SERVER_APP_MACHINE_H_
 
@@ -11,6 +11,10 @@ namespace chainrule::server {
 // Memory in bytes: the machine's, or less where a control group, such as a container's,
 // allows less.
 int64_t MachineMemoryBytes(const std::string& control_groups = "/sys/fs/cgroup");
+
+// From now on malloc gives large blocks back as soon as they are freed. By itself it keeps
+// those of up to 32 MiB, once it has seen one freed: a training's buffers, a model's weights.
+void ReturnLargeBlocks();
 
 }  // namespace chainrule::server
 

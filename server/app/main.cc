@@ -4,6 +4,7 @@
 #include <string>
 
 #include "server/app/flags.h"
+#include "server/app/machine.h"
 #include "server/app/server.h"
 #include "server/app/signals.h"
 #include "server/store/check_folder.h"
@@ -20,6 +21,7 @@ int Refuse(const absl::Status& status) {
 }
 
 int Serve(const chainrule::server::Options& options) {
+  chainrule::server::ReturnLargeBlocks();
   absl::StatusOr<chainrule::server::Server> server = chainrule::server::Server::Start(options);
   if (!server.ok()) return Refuse(server.status());
   std::printf("READY grpc=%s http=%s\n", server->grpc_address().c_str(),
