@@ -22,6 +22,13 @@ int64_t MachineMemoryBytes(const std::string& control_groups) {
   return bytes;
 }
 
+int64_t ResidentBytes() {
+  int64_t size = 0;
+  int64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> size >> resident;
+  return resident * sysconf(_SC_PAGE_SIZE);
+}
+
 void ReturnLargeBlocks() {
   // Above what calls bring and take all the time, which is worth keeping.
   constexpr int kLargeBytes = 4 << 20;

@@ -12,6 +12,9 @@ namespace chainrule::server {
 // allows less.
 int64_t MachineMemoryBytes(const std::string& control_groups = "/sys/fs/cgroup");
 
+// Pages of this process that are in memory, in bytes.
+int64_t ResidentBytes();
+
 // From now on malloc gives large blocks back as soon as they are freed. By itself it keeps
 // those of up to 32 MiB, once it has seen one freed: a training's buffers, a model's weights.
 void ReturnLargeBlocks();

@@ -1,5 +1,7 @@
 #include "server/app/server.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <optional>
 #include <thread>
@@ -15,6 +17,7 @@
 #include "server/app/address.h"
 #include "server/app/listener.h"
 #include "server/app/machine.h"
+#include "server/app/trimmer.h"
 #include "server/compute/lanes.h"
 #include "server/observe/http_endpoint.h"
 #include "server/rpc/environment.h"
@@ -131,6 +134,7 @@ struct Server::Impl {
   const std::unique_ptr<Store> store;
   Registry registry;
   Admission admission;
+  const Trimmer trimmer;
   OpenStreams streams;
   HealthBoard health;
   Workers analysts;
@@ -158,6 +162,8 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
       store(std::move(server_store)),
       registry(options.limits, &lanes, KeepingOf(options, store.get(), &training_cores)),
       admission(options.limits.max_queued_calls, options.limits.max_queued_bytes),
+      trimmer(Trimmer::Options(),
+              {[this] { return admission.calls() == 0; }, ResidentBytes, [] { malloc_trim(0); }}),
       analysts(threads),
       clerks(kClerks),
       batcher({threads, Batcher::Options().max_batch_rows,
