@@ -146,18 +146,17 @@ void Batcher::Impl::Load(const Cold& cold) {
 }
 
 void Batcher::Impl::Queue(PredictCall call) {
-  // The node is made before the lock is taken; within it calls only change lists.
+  // The node is made before the lock is taken; within it calls only change lists, and wake:
+  // once it is given back the call may be answered, and the batcher gone with the last one.
   Batch one;
   one.emplace_back(std::move(call));
-  bool wake = false;
   {
     MutexLock lock(&mutex_);
     if (!stopping_) queue_.splice(queue_.end(), one);
-    wake = !awake_;
     arrivals_.fetch_add(1, std::memory_order_release);
+    if (!awake_) changed_.NotifyOne();
   }
-  if (!one.empty()) return Refuse(&one);
-  if (wake) changed_.NotifyOne();
+  if (!one.empty()) Refuse(&one);
 }
 
 bool Batcher::Impl::WaitForWork() {

@@ -52,9 +52,9 @@ class RowFeedTest : public testing::TestWithParam<int64_t> {
 
 TEST_P(RowFeedTest, RowsComeInTheirOrderInPortionsOfAnySize) {
   const Examples spooled = Spooled(in_memory_, GetParam());
-  RowFeed feed(spooled);
   const auto shuffled = ShuffledRows(7, 3, AllRows(kRows));
   const std::vector<int64_t> order = ListOf(*shuffled);
+  RowFeed feed(spooled);
   feed.Begin(*shuffled);
   size_t done = 0;
   for (size_t portion = 1; done < order.size(); portion = portion % 700 + 31) {
