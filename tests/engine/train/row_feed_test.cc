@@ -66,6 +66,8 @@ TEST_P(RowFeedTest, RowsComeInTheirOrderInPortionsOfAnySize) {
 
 TEST_P(RowFeedTest, BeginsAnewAfterAnyPartOfAnOrder) {
   const Examples spooled = Spooled(in_memory_, GetParam());
+  const std::vector<int64_t> twice = {4, 4, 0, 3};
+  const ListedRows list{std::span<const int64_t>(twice)};
   RowFeed feed(spooled);
   for (const size_t taken : {0U, 1U, 9U, 4'096U, 5'000U}) {
     const auto shuffled = ShuffledRows(7, static_cast<int64_t>(taken), AllRows(kRows));
@@ -73,18 +75,16 @@ TEST_P(RowFeedTest, BeginsAnewAfterAnyPartOfAnOrder) {
     ExpectNext(&feed, std::span<const int64_t>(ListOf(*shuffled)).first(taken));
     feed.End();
   }
-  const std::vector<int64_t> twice = {4, 4, 0, 3};
-  const ListedRows list{std::span<const int64_t>(twice)};
   feed.Begin(list, 1);
   ExpectNext(&feed, std::span<const int64_t>(twice).subspan(1));
 }
 
 TEST_P(RowFeedTest, WeighsWhatComesNextAsMemoryDoes) {
   const Examples spooled = Spooled(in_memory_, GetParam());
-  RowFeed feed(spooled);
-  RowFeed reference(in_memory_);
   const auto shuffled = ShuffledRows(7, 3, AllRows(kRows));
   const std::vector<int64_t> order = ListOf(*shuffled);
+  RowFeed feed(spooled);
+  RowFeed reference(in_memory_);
   feed.Begin(*shuffled);
   reference.Begin(*shuffled);
   for (size_t done = 0; done < order.size(); done += 500) {
@@ -99,8 +99,8 @@ TEST_P(RowFeedTest, WeighsWhatComesNextAsMemoryDoes) {
 TEST_P(RowFeedTest, ADiskThatFailsIsToldWhereItsRowsWouldCome) {
   constexpr int64_t kBroken = 2'500;
   const Examples spooled = Spooled(in_memory_, GetParam(), kBroken);
-  RowFeed feed(spooled);
   const AllRows order(kRows);
+  RowFeed feed(spooled);
   feed.Begin(order);
   absl::Status status;
   int64_t rows = 0;
