@@ -1,7 +1,7 @@
 #include "server/app/listener.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
@@ -23,10 +23,10 @@ namespace {
 void PrepareLibrary() {
   static std::once_flag once;
   std::call_once(once, [] {
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     // What it has to say is in the statuses; its own log only where it was asked for.
     if (std::getenv("GRPC_VERBOSITY") == nullptr) {
       gpr_set_log_function([](gpr_log_func_args*) {});
+      google::protobuf::SetLogHandler(nullptr);
     }
   });
 }
@@ -100,8 +100,7 @@ absl::StatusOr<std::string> ReadFlagFile(absl::string_view flag, const std::stri
   return content;
 }
 
-absl::StatusOr<Listener> Listen(const Options& options,
-                                const std::vector<grpc::Service*>& services) {
+absl::StatusOr<Listener> Listen(const Options& options, CallLoops* loops) {
   PrepareLibrary();
   const absl::StatusOr<Address> address = ParseAddress(options.listen);
   if (!address.ok()) return address.status();
@@ -115,7 +114,7 @@ absl::StatusOr<Listener> Listen(const Options& options,
   builder.AddListeningPort(options.listen, *std::move(credentials), &listener.port);
   SetLimits(options, &builder);
   SetConnections(&builder);
-  for (grpc::Service* service : services) builder.RegisterService(service);
+  loops->AddTo(&builder);
   listener.grpc = BuildAndStart(*address, &builder);
   if (listener.grpc == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen,
@@ -123,6 +122,7 @@ absl::StatusOr<Listener> Listen(const Options& options,
                                                "do not fit"));
   }
   if (address->is_unix()) listener.port = 0;
+  loops->Start();
   return listener;
 }
 

@@ -3,15 +3,14 @@
 #ifndef CHAINRULE_SERVER_APP_LISTENER_H_
 #define CHAINRULE_SERVER_APP_LISTENER_H_
 
-#include <grpcpp/impl/service_type.h>
 #include <grpcpp/server.h>
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/app/options.h"
+#include "server/rpc/call_loops.h"
 
 namespace chainrule::server {
 
@@ -20,10 +19,9 @@ struct Listener {
   int port = 0;  // 0: a unix socket
 };
 
-// Serves `services`, which outlive the listener, and reflection. UNAVAILABLE: the address
-// is taken or not this machine's; INVALID_ARGUMENT: a TLS file cannot be read.
-absl::StatusOr<Listener> Listen(const Options& options,
-                                const std::vector<grpc::Service*>& services);
+// Serves the calls that arrive at `loops`, from now on. UNAVAILABLE: the address is taken or not
+// this machine's; INVALID_ARGUMENT: a TLS file cannot be read.
+absl::StatusOr<Listener> Listen(const Options& options, CallLoops* loops);
 
 // A file's content. INVALID_ARGUMENT, naming `flag`, if it cannot be read or is empty.
 absl::StatusOr<std::string> ReadFlagFile(absl::string_view flag, const std::string& path);

@@ -20,12 +20,14 @@
 #include "server/app/trimmer.h"
 #include "server/compute/lanes.h"
 #include "server/observe/http_endpoint.h"
+#include "server/rpc/call_loops.h"
 #include "server/rpc/environment.h"
 #include "server/rpc/health_board.h"
 #include "server/rpc/health_service.h"
 #include "server/rpc/inference_service.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/prediction_service.h"
+#include "server/rpc/reflection_service.h"
 #include "server/rpc/server_service.h"
 #include "server/rpc/training_service.h"
 #include "server/store/folder_store.h"
@@ -140,13 +142,16 @@ struct Server::Impl {
   Workers analysts;
   Workers clerks;
   Batcher batcher;
+  ArenaPool arenas;
   Environment environment;
-  HealthServiceImpl health_service;
+  Methods methods;
+  std::optional<HealthServiceImpl> health_service;
   std::optional<ServerServiceImpl> server_service;
   std::optional<ModelServiceImpl> model_service;
   std::optional<TrainingServiceImpl> training_service;
   std::optional<PredictionServiceImpl> prediction_service;
   std::optional<InferenceServiceImpl> inference_service;
+  CallLoops loops;
   Listener listener;
   std::unique_ptr<HttpEndpoint> http;
   bool drained = false;
@@ -169,7 +174,7 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
       batcher({threads, Batcher::Options().max_batch_rows,
                [this](auto load) { clerks.Submit(std::move(load)); }},
               &prediction_cores),
-      health_service(&health, &streams) {
+      loops(threads, &methods) {
   environment.limits = options.limits;
   environment.fit_memory = options.fit_memory;
   environment.spool_folder = options.data_dir + "/spool";
@@ -180,13 +185,16 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
   environment.executor = &training_cores;
   environment.batcher = &batcher;
   environment.streams = &streams;
+  environment.arenas = &arenas;
   environment.metrics = &metrics;
   environment.log = &log;
-  server_service.emplace(&environment, DescribeServer(options));
-  model_service.emplace(&environment);
-  training_service.emplace(&environment);
-  prediction_service.emplace(&environment);
-  inference_service.emplace(&environment, CHAINRULE_VERSION);
+  health_service.emplace(&health, &streams, &methods);
+  server_service.emplace(&environment, DescribeServer(options), &methods);
+  model_service.emplace(&environment, &methods);
+  training_service.emplace(&environment, &methods);
+  prediction_service.emplace(&environment, &methods);
+  inference_service.emplace(&environment, CHAINRULE_VERSION, &methods);
+  AddReflection(&streams, &methods);
   registry.SetListener([this](const std::string& id, ModelHealth now) {
     const std::string name = HealthNameOfModel(id);
     if (now == ModelHealth::kGone) return health.Remove(name);
@@ -284,9 +292,7 @@ absl::StatusOr<Server> Server::Start(const Options& options, FileSystem* files) 
   if (absl::Status status = impl->ReadToken(); !status.ok()) return status;
   if (absl::Status status = impl->registry.Open(); !status.ok()) return status;
   if (absl::Status status = impl->StartHttp(); !status.ok()) return status;
-  absl::StatusOr<Listener> listener = Listen(
-      options, {&impl->health_service, &*impl->server_service, &*impl->model_service,
-                &*impl->training_service, &*impl->prediction_service, &*impl->inference_service});
+  absl::StatusOr<Listener> listener = Listen(options, &impl->loops);
   if (!listener.ok()) return listener.status();
   impl->listener = *std::move(listener);
   impl->health.Set("", Health::kServing);
@@ -336,6 +342,7 @@ void Server::Impl::Drain() {
   // With no call left it would only wait for idle connections to notice.
   const absl::Time deadline = std::min(absl::Now() + kFlush, end - share);
   listener.grpc->Shutdown(absl::ToChronoTime(deadline));
+  loops.Stop();
   stop_http.join();
   const absl::Status closed = registry.Close();
   if (!closed.ok()) {

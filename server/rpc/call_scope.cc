@@ -12,7 +12,7 @@
 namespace chainrule::server {
 namespace {
 
-absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
+absl::Time DeadlineOf(const grpc::ServerContext& context) {
   const std::chrono::system_clock::time_point deadline = context.deadline();
   return deadline == std::chrono::system_clock::time_point::max() ? absl::InfiniteFuture()
                                                                   : absl::FromChrono(deadline);
@@ -31,7 +31,7 @@ bool SameSecret(absl::string_view a, absl::string_view b) {
 }  // namespace
 
 CallScope::CallScope(const Environment* environment, RpcMetrics* metrics,
-                     grpc::CallbackServerContext* context)
+                     grpc::ServerContext* context)
     : environment_(environment),
       metrics_(metrics),
       context_(context),

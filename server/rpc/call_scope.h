@@ -22,8 +22,7 @@ namespace chainrule::server {
 class CallScope {
  public:
   // All are borrowed.
-  CallScope(const Environment* environment, RpcMetrics* metrics,
-            grpc::CallbackServerContext* context);
+  CallScope(const Environment* environment, RpcMetrics* metrics, grpc::ServerContext* context);
 
   // Takes the call in, with the bytes of its request. UNAVAILABLE: the server stops;
   // UNAUTHENTICATED: the token is not the one; RESOURCE_EXHAUSTED: the queue is full.
@@ -54,7 +53,7 @@ class CallScope {
 
   const Environment* const environment_;
   RpcMetrics* const metrics_;
-  grpc::CallbackServerContext* const context_;
+  grpc::ServerContext* const context_;
   const absl::Time start_;
   const std::shared_ptr<engine::Cancellation> cancellation_;
   Admission::Ticket ticket_;

@@ -1,6 +1,7 @@
 // Environment: what the handlers of all services share.
 //
-// Guide to this folder: call_scope.h is what every call has (admission, cancellation,
+// Guide to this folder: call_loops.h is where calls come from, wire.h one call as gRPC sees
+// it, methods.h who begins it; call_scope.h is what every call has (admission, cancellation,
 // metrics, log); unary_call.h and stream_call.h are the two kinds of call, each owning
 // its state until gRPC is done with it; *_service.h hold the handlers, which check,
 // hand over to a component, and translate; to_grpc_status.h is how errors travel.
@@ -19,6 +20,7 @@
 #include "server/models/registry.h"
 #include "server/observe/log.h"
 #include "server/observe/metrics.h"
+#include "server/rpc/arena_pool.h"
 #include "server/rpc/open_streams.h"
 
 namespace chainrule::server {
@@ -42,6 +44,7 @@ struct Environment {
   Workers* clerks = nullptr;
   Batcher* batcher = nullptr;
   OpenStreams* streams = nullptr;
+  ArenaPool* arenas = nullptr;
   Metrics* metrics = nullptr;
   const Logger* log = nullptr;
 

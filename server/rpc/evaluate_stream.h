@@ -2,7 +2,9 @@
 #ifndef CHAINRULE_SERVER_RPC_EVALUATE_STREAM_H_
 #define CHAINRULE_SERVER_RPC_EVALUATE_STREAM_H_
 
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "chainrule/v1/training_service.pb.h"
 #include "server/convert/evaluation.h"
@@ -14,9 +16,8 @@ namespace chainrule::server {
 class EvaluateStream final
     : public WorkedStream<v1::StreamEvaluateRequest, v1::StreamEvaluateResponse> {
  public:
-  EvaluateStream(const Environment* environment, RpcMetrics* metrics,
-                 grpc::CallbackServerContext* context)
-      : WorkedStream(environment, environment->analysts, metrics, context),
+  EvaluateStream(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics)
+      : WorkedStream(std::move(wire), environment, metrics, environment->analysts),
         environment_(*environment) {}
 
  private:

@@ -6,27 +6,41 @@
 
 namespace chainrule::server {
 
-using engine::MutexLock;
+ExportCall::ExportCall(std::unique_ptr<Wire> wire, const Environment* environment,
+                       RpcMetrics* metrics)
+    : TypedWire(std::move(wire)),
+      environment_(*environment),
+      scope_(environment, metrics, context()),
+      piece_bytes_(FilePieceBytes(environment->limits)) {}
 
 void ExportCall::Begin() {
   // A message is the call's, beside the request.
-  const auto bytes = static_cast<int64_t>(request_.ByteSizeLong() + piece_bytes_);
-  if (absl::Status status = scope_.Admit(bytes); !status.ok()) return End(status);
-  environment_.clerks->Submit([this] { Prepare(); });
+  const absl::Status status = scope_.Admit(static_cast<int64_t>(piece_bytes_));
+  if (!status.ok()) return End(status);
+  StartRead();
+}
+
+void ExportCall::OnReadDone(bool ok) {
+  if (!ok) return End(NoRequest(*scope_.cancellation()));
+  TakeRequest(environment_.clerks, [this](absl::Status status, auto request) {
+    if (status.ok()) status = scope_.Grow(static_cast<int64_t>(request->ByteSizeLong()));
+    if (!status.ok()) return End(status);
+    request_ = std::move(request);
+    environment_.clerks->Submit([this] { Prepare(); });
+  });
 }
 
 void ExportCall::Prepare() {
   absl::Status status = scope_.cancellation()->Check();
   if (status.ok()) status = MakeFile();
   if (!status.ok()) return End(status);
-  MutexLock lock(&hand_over_);
-  StartWrite(&message_);
+  StartWrite(message_);
 }
 
 absl::Status ExportCall::MakeFile() {
-  const absl::StatusOr<ExportArguments> arguments = CheckExportModel(request_);
+  const absl::StatusOr<ExportArguments> arguments = CheckExportModel(*request_);
   if (!arguments.ok()) return arguments.status();
-  const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, request_.model());
+  const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, request_->model());
   if (!found.ok()) return found.status();
   const Snapshot& snapshot = *found->snapshot;
   absl::StatusOr<ExportedFile> file =
@@ -39,7 +53,6 @@ absl::Status ExportCall::MakeFile() {
 }
 
 void ExportCall::OnWriteDone(bool ok) {
-  { MutexLock lock(&hand_over_); }
   if (!ok) return End(absl::CancelledError("the client is gone"));
   environment_.clerks->Submit([this] { WriteNext(); });
 }
@@ -47,22 +60,7 @@ void ExportCall::OnWriteDone(bool ok) {
 void ExportCall::WriteNext() {
   if (absl::Status status = scope_.cancellation()->Check(); !status.ok()) return End(status);
   if (!file_->Next(piece_bytes_, message_.mutable_data())) return End(absl::OkStatus());
-  MutexLock lock(&hand_over_);
-  StartWrite(&message_);
-}
-
-void ExportCall::End(const absl::Status& status) {
-  grpc::Status result;
-  {
-    MutexLock lock(&hand_over_);
-    result = scope_.End(status);
-  }
-  Finish(std::move(result));
-}
-
-void ExportCall::OnDone() {
-  { MutexLock lock(&hand_over_); }
-  delete this;
+  StartWrite(message_);
 }
 
 }  // namespace chainrule::server

@@ -4,48 +4,42 @@
 #ifndef CHAINRULE_SERVER_RPC_EXPORT_CALL_H_
 #define CHAINRULE_SERVER_RPC_EXPORT_CALL_H_
 
-#include <grpcpp/support/server_callback.h>
-
+#include <memory>
 #include <optional>
 
 #include "absl/status/status.h"
 #include "chainrule/v1/model_service.pb.h"
-#include "engine/core/mutex.h"
 #include "server/convert/model_export.h"
 #include "server/rpc/call_scope.h"
 #include "server/rpc/environment.h"
+#include "server/rpc/typed_wire.h"
 
 namespace chainrule::server {
 
-class ExportCall final : public grpc::ServerWriteReactor<v1::ExportModelResponse> {
+class ExportCall final : public TypedWire<v1::ExportModelRequest, v1::ExportModelResponse> {
  public:
-  ExportCall(const Environment* environment, RpcMetrics* metrics,
-             grpc::CallbackServerContext* context, const v1::ExportModelRequest* request)
-      : environment_(*environment),
-        scope_(environment, metrics, context),
-        request_(*request),
-        piece_bytes_(FilePieceBytes(environment->limits)) {}
+  ExportCall(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics);
 
-  // Takes the call in. Once, before it goes to gRPC.
+  // Takes the call in. Once.
   void Begin();
 
  private:
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override { scope_.Cancel(); }
+  void OnDone() override { delete this; }
+
   void Prepare();
   absl::Status MakeFile();
   void WriteNext();
-  void End(const absl::Status& status);
-
-  void OnWriteDone(bool ok) override;
-  void OnCancel() override { scope_.Cancel(); }
-  void OnDone() override;
+  void End(const absl::Status& status) { Finish(scope_.End(status)); }
 
   const Environment& environment_;
   CallScope scope_;
-  const v1::ExportModelRequest request_;
   const size_t piece_bytes_;
+  std::shared_ptr<const v1::ExportModelRequest> request_;
   std::optional<ExportedFile> file_;
   v1::ExportModelResponse message_;
-  engine::Mutex hand_over_;  // between the threads that work on it, one after another
 };
 
 }  // namespace chainrule::server

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,9 +22,8 @@ namespace chainrule::server {
 
 class FitStream final : public WorkedStream<v1::FitRequest, v1::FitResponse> {
  public:
-  FitStream(const Environment* environment, RpcMetrics* metrics,
-            grpc::CallbackServerContext* context)
-      : WorkedStream(environment, environment->analysts, metrics, context),
+  FitStream(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics)
+      : WorkedStream(std::move(wire), environment, metrics, environment->analysts),
         environment_(*environment) {}
 
   void EndForStop() override;

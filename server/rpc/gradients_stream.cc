@@ -18,9 +18,9 @@ constexpr int kPartsAtATime = 4;
 
 }  // namespace
 
-GradientsStream::GradientsStream(const Environment* environment, RpcMetrics* metrics,
-                                 grpc::CallbackServerContext* context)
-    : WorkedStream(environment, environment->analysts, metrics, context),
+GradientsStream::GradientsStream(std::unique_ptr<Wire> wire, const Environment* environment,
+                                 RpcMetrics* metrics)
+    : WorkedStream(std::move(wire), environment, metrics, environment->analysts),
       environment_(*environment),
       part_elements_(std::max<int64_t>(
           1, (std::min(kMessageBytes, environment->limits.max_message_bytes) - kEnvelopeBytes) /

@@ -4,6 +4,7 @@
 #ifndef CHAINRULE_SERVER_RPC_GRADIENTS_STREAM_H_
 #define CHAINRULE_SERVER_RPC_GRADIENTS_STREAM_H_
 
+#include <memory>
 #include <optional>
 
 #include "chainrule/v1/training_service.pb.h"
@@ -16,8 +17,7 @@ namespace chainrule::server {
 class GradientsStream final
     : public WorkedStream<v1::StreamGradientsRequest, v1::StreamGradientsResponse> {
  public:
-  GradientsStream(const Environment* environment, RpcMetrics* metrics,
-                  grpc::CallbackServerContext* context);
+  GradientsStream(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics);
 
  private:
   absl::Status Work(Message message) override;

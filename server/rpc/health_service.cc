@@ -1,5 +1,7 @@
 #include "server/rpc/health_service.h"
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,12 +10,17 @@
 #include "engine/core/error.h"
 #include "engine/core/mutex.h"
 #include "server/rpc/to_grpc_status.h"
+#include "server/rpc/typed_wire.h"
 
 namespace chainrule::server {
 namespace {
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
+using grpc::health::v1::HealthListRequest;
+using grpc::health::v1::HealthListResponse;
+
+constexpr char kService[] = "grpc.health.v1.Health";
 
 HealthCheckResponse::ServingStatus ToProto(Health health) {
   return health == Health::kServing ? HealthCheckResponse::SERVING
@@ -29,19 +36,42 @@ absl::Status UnknownName(const std::string& name) {
       absl::StrCat("service: nothing here is called '", Printable(name, 64), "'"), detail);
 }
 
+// A Check or List, answered where it came.
+template <typename Request, typename Response>
+class AtOnceCall final : public TypedWire<Request, Response> {
+ public:
+  using Answer = std::function<absl::Status(const Request& request, Response* response)>;
+
+  AtOnceCall(std::unique_ptr<Wire> wire, Answer answer)
+      : TypedWire<Request, Response>(std::move(wire)), answer_(std::move(answer)) {}
+
+  void Begin() { this->StartRead(); }
+
+ private:
+  void OnReadDone(bool ok) override {
+    if (!ok) return this->Finish(ToGrpcStatus(absl::CancelledError("the client is gone")));
+    Request request;
+    Response response;
+    absl::Status status = this->TakeRequest(&request);
+    if (status.ok()) status = answer_(request, &response);
+    if (!status.ok()) return this->Finish(ToGrpcStatus(status));
+    this->WriteAndFinish(response, grpc::Status::OK);
+  }
+  void OnDone() override { delete this; }
+
+  const Answer answer_;
+};
+
 // One Watch. It writes what is newest; what changed twice while a write was under way
 // is written once.
-class WatchStream final : public grpc::ServerWriteReactor<HealthCheckResponse>,
+class WatchStream final : public TypedWire<HealthCheckRequest, HealthCheckResponse>,
                           public HealthBoard::Watcher,
                           public EndableStream {
  public:
-  WatchStream(HealthBoard* board, OpenStreams* streams, std::string name)
-      : board_(board), streams_(streams), name_(std::move(name)) {}
+  WatchStream(std::unique_ptr<Wire> wire, HealthBoard* board, OpenStreams* streams)
+      : TypedWire(std::move(wire)), board_(board), streams_(streams) {}
 
-  void Begin() {
-    board_->Watch(name_, this);
-    streams_->Add(this);
-  }
+  void Begin() { StartRead(); }
 
   void OnHealth(std::optional<Health> health) override {
     engine::MutexLock lock(&mutex_);
@@ -55,11 +85,23 @@ class WatchStream final : public grpc::ServerWriteReactor<HealthCheckResponse>,
   }
 
  private:
+  void OnReadDone(bool ok) override {
+    HealthCheckRequest request;
+    const absl::Status status = ok ? TakeRequest(&request) : ClientIsGone();
+    name_ = request.service();
+    if (!status.ok()) return End(status);
+    board_->Watch(name_, this);
+    streams_->Add(this);
+  }
+
+  static absl::Status ClientIsGone() { return absl::CancelledError("the client is gone"); }
+
   void WriteNewest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ || !newest_.has_value()) return;
-    response_.set_status(*std::exchange(newest_, std::nullopt));
+    HealthCheckResponse response;
+    response.set_status(*std::exchange(newest_, std::nullopt));
     writing_ = true;
-    StartWrite(&response_);
+    StartWrite(response);
   }
 
   void End(const absl::Status& status) {
@@ -84,25 +126,23 @@ class WatchStream final : public grpc::ServerWriteReactor<HealthCheckResponse>,
     if (end) {
       Finish(*end_);
     } else if (!ok) {
-      End(absl::CancelledError("the client is gone"));
+      End(ClientIsGone());
     }
   }
 
-  void OnCancel() override { End(absl::CancelledError("the client is gone")); }
+  void OnCancel() override { End(ClientIsGone()); }
 
   void OnDone() override {
     board_->Unwatch(name_, this);
     streams_->Remove(this);
-    { engine::MutexLock lock(&mutex_); }
     delete this;
   }
 
   HealthBoard* const board_;
   OpenStreams* const streams_;
-  const std::string name_;
+  std::string name_;
 
   engine::Mutex mutex_;
-  HealthCheckResponse response_;  // of the write under way
   std::optional<HealthCheckResponse::ServingStatus> newest_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<grpc::Status> end_;  // set once, under the lock
@@ -110,32 +150,43 @@ class WatchStream final : public grpc::ServerWriteReactor<HealthCheckResponse>,
 
 }  // namespace
 
-grpc::ServerUnaryReactor* HealthServiceImpl::Check(grpc::CallbackServerContext* context,
-                                                   const HealthCheckRequest* request,
-                                                   HealthCheckResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const std::optional<Health> health = board_->Get(request->service());
-  if (health) response->set_status(ToProto(*health));
-  reactor->Finish(health ? grpc::Status::OK : ToGrpcStatus(UnknownName(request->service())));
-  return reactor;
+HealthServiceImpl::HealthServiceImpl(HealthBoard* board, OpenStreams* streams, Methods* methods)
+    : board_(board), streams_(streams) {
+  AddAtOnce(methods, "Check", &HealthServiceImpl::Check);
+  AddAtOnce(methods, "List", &HealthServiceImpl::List);
+  methods->Add(kService, "Watch", HealthCheckRequest::descriptor(),
+               HealthCheckResponse::descriptor(), [this](std::unique_ptr<Wire> wire) {
+                 (new WatchStream(std::move(wire), board_, streams_))->Begin();
+               });
 }
 
-grpc::ServerUnaryReactor* HealthServiceImpl::List(
-    grpc::CallbackServerContext* context, const grpc::health::v1::HealthListRequest* /*request*/,
-    grpc::health::v1::HealthListResponse* response) {
+template <typename Request, typename Response>
+void HealthServiceImpl::AddAtOnce(Methods* methods, const std::string& method,
+                                  absl::Status (HealthServiceImpl::*answer)(const Request&,
+                                                                            Response*) const) {
+  methods->Add(kService, method, Request::descriptor(), Response::descriptor(),
+               [this, answer](std::unique_ptr<Wire> wire) {
+                 const auto at_once = [this, answer](const Request& request, Response* response) {
+                   return (this->*answer)(request, response);
+                 };
+                 (new AtOnceCall<Request, Response>(std::move(wire), at_once))->Begin();
+               });
+}
+
+absl::Status HealthServiceImpl::Check(const HealthCheckRequest& request,
+                                      HealthCheckResponse* response) const {
+  const std::optional<Health> health = board_->Get(request.service());
+  if (!health) return UnknownName(request.service());
+  response->set_status(ToProto(*health));
+  return absl::OkStatus();
+}
+
+absl::Status HealthServiceImpl::List(const HealthListRequest& /*request*/,
+                                     HealthListResponse* response) const {
   for (const auto& [name, health] : board_->List()) {
     (*response->mutable_statuses())[name].set_status(ToProto(health));
   }
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
-  return reactor;
-}
-
-grpc::ServerWriteReactor<HealthCheckResponse>* HealthServiceImpl::Watch(
-    grpc::CallbackServerContext* /*context*/, const HealthCheckRequest* request) {
-  auto* stream = new WatchStream(board_, streams_, request->service());
-  stream->Begin();
-  return stream;
+  return absl::OkStatus();
 }
 
 }  // namespace chainrule::server

@@ -4,30 +4,32 @@
 #ifndef CHAINRULE_SERVER_RPC_HEALTH_SERVICE_H_
 #define CHAINRULE_SERVER_RPC_HEALTH_SERVICE_H_
 
-#include "grpc/health/v1/health.grpc.pb.h"
+#include <string>
+
+#include "absl/status/status.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/rpc/health_board.h"
+#include "server/rpc/methods.h"
 #include "server/rpc/open_streams.h"
 
 namespace chainrule::server {
 
-class HealthServiceImpl final : public grpc::health::v1::Health::CallbackService {
+class HealthServiceImpl {
  public:
-  // Both are borrowed and outlive the service.
-  HealthServiceImpl(HealthBoard* board, OpenStreams* streams) : board_(board), streams_(streams) {}
-
-  // NOT_FOUND: there is nothing of that name.
-  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
-                                  const grpc::health::v1::HealthCheckRequest* request,
-                                  grpc::health::v1::HealthCheckResponse* response) override;
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
-                                 const grpc::health::v1::HealthListRequest* request,
-                                 grpc::health::v1::HealthListResponse* response) override;
-  // Ends with UNAVAILABLE when the server stops.
-  grpc::ServerWriteReactor<grpc::health::v1::HealthCheckResponse>* Watch(
-      grpc::CallbackServerContext* context,
-      const grpc::health::v1::HealthCheckRequest* request) override;
+  // All are borrowed and outlive the service.
+  HealthServiceImpl(HealthBoard* board, OpenStreams* streams, Methods* methods);
 
  private:
+  template <typename Request, typename Response>
+  void AddAtOnce(Methods* methods, const std::string& method,
+                 absl::Status (HealthServiceImpl::*answer)(const Request&, Response*) const);
+
+  // NOT_FOUND: there is nothing of that name.
+  absl::Status Check(const grpc::health::v1::HealthCheckRequest& request,
+                     grpc::health::v1::HealthCheckResponse* response) const;
+  absl::Status List(const grpc::health::v1::HealthListRequest& request,
+                    grpc::health::v1::HealthListResponse* response) const;
+
   HealthBoard* const board_;
   OpenStreams* const streams_;
 };

@@ -19,35 +19,44 @@ void ImportCall::Begin() {
 void ImportCall::ReadMore() {
   MutexLock lock(&mutex_);
   if (!receiving_) return;
-  incoming_ = std::make_shared<v1::ImportModelRequest>();
-  StartRead(incoming_.get());
+  StartRead();
 }
 
 void ImportCall::OnReadDone(bool ok) {
-  { MutexLock lock(&mutex_); }
+  if (ok) {
+    return TakeRequest(environment_.clerks, [this](const absl::Status& status, auto message) {
+      Received(status, std::move(message));
+    });
+  }
   absl::Status status = scope_.cancellation()->Check();
-  if (status.ok()) status = ok ? Receive() : CheckComplete();
+  if (status.ok()) status = CheckComplete();
   if (!status.ok()) return EndWhileReceiving(status);
-  if (ok) return ReadMore();
   if (StopReceiving()) environment_.clerks->Submit([this] { Complete(); });
 }
 
-absl::Status ImportCall::Receive() {
+void ImportCall::Received(absl::Status status, std::shared_ptr<v1::ImportModelRequest> message) {
+  if (status.ok()) status = scope_.cancellation()->Check();
+  if (status.ok()) status = Receive(std::move(message));
+  if (!status.ok()) return EndWhileReceiving(status);
+  ReadMore();
+}
+
+absl::Status ImportCall::Receive(std::shared_ptr<v1::ImportModelRequest> message) {
   // As it is kept: many small messages take far more than they bring.
-  const auto bytes = static_cast<int64_t>(incoming_->SpaceUsedLong());
+  const auto bytes = static_cast<int64_t>(message->SpaceUsedLong());
   if (file_.has_value()) {
     if (absl::Status status = scope_.Grow(bytes); !status.ok()) return status;
-    return file_->Add(std::move(incoming_));
+    return file_->Add(std::move(message));
   }
-  if (!incoming_->has_header()) {
+  if (!message->has_header()) {
     return engine::InvalidField("header", "missing; it must be the first message");
   }
   if (absl::Status status = scope_.Grow(bytes); !status.ok()) return status;
   absl::StatusOr<ImportArguments> arguments =
-      CheckImportHeader(incoming_->header(), environment_.limits);
+      CheckImportHeader(message->header(), environment_.limits);
   if (!arguments.ok()) return arguments.status();
   arguments_ = *std::move(arguments);
-  file_.emplace(incoming_->header());
+  file_.emplace(message->header());
   return absl::OkStatus();
 }
 
@@ -71,7 +80,7 @@ absl::Status ImportCall::Create() {
       std::move(input->labels), input->request);
   if (!result.ok()) return result.status();
   if (result->replayed) scope_.MarkReplayed();
-  WriteModel(result->model, response_);
+  WriteModel(result->model, &response_);
   return absl::OkStatus();
 }
 
@@ -101,7 +110,7 @@ absl::Status ImportCall::QueueWeights() {
 void ImportCall::WeightsDone(const absl::StatusOr<SetWeightsReply>& reply) {
   if (!reply.ok()) return End(reply.status());
   if (reply->replayed) scope_.MarkReplayed();
-  WriteModel(AnsweredModel(*reply, *model_), response_);
+  WriteModel(AnsweredModel(*reply, *model_), &response_);
   End(absl::OkStatus());
 }
 
@@ -117,17 +126,13 @@ void ImportCall::EndWhileReceiving(const absl::Status& status) {
 }
 
 void ImportCall::End(const absl::Status& status) {
-  grpc::Status result;
-  {
-    MutexLock lock(&mutex_);
-    result = scope_.End(status);
-  }
-  Finish(std::move(result));
+  const grpc::Status result = scope_.End(status);
+  if (!result.ok()) return Finish(result);
+  WriteAndFinish(response_, result);
 }
 
 void ImportCall::OnDone() {
   environment_.streams->Remove(this);
-  { MutexLock lock(&mutex_); }
   delete this;
 }
 

@@ -6,10 +6,9 @@
 #ifndef CHAINRULE_SERVER_RPC_IMPORT_CALL_H_
 #define CHAINRULE_SERVER_RPC_IMPORT_CALL_H_
 
-#include <grpcpp/support/server_callback.h>
-
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "chainrule/v1/model_service.pb.h"
@@ -18,17 +17,18 @@
 #include "server/rpc/call_scope.h"
 #include "server/rpc/environment.h"
 #include "server/rpc/find_model.h"
+#include "server/rpc/typed_wire.h"
 
 namespace chainrule::server {
 
-class ImportCall final : public grpc::ServerReadReactor<v1::ImportModelRequest>,
-                         public EndableStream {
+class ImportCall final : public TypedWire<v1::ImportModelRequest, v1::Model>, public EndableStream {
  public:
-  ImportCall(const Environment* environment, RpcMetrics* metrics,
-             grpc::CallbackServerContext* context, v1::Model* response)
-      : environment_(*environment), scope_(environment, metrics, context), response_(response) {}
+  ImportCall(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics)
+      : TypedWire(std::move(wire)),
+        environment_(*environment),
+        scope_(environment, metrics, context()) {}
 
-  // Takes the call in and begins to read. Once, before it goes to gRPC.
+  // Takes the call in and begins to read. Once.
   void Begin();
 
   void EndForStop() override;
@@ -38,7 +38,8 @@ class ImportCall final : public grpc::ServerReadReactor<v1::ImportModelRequest>,
   void OnCancel() override { scope_.Cancel(); }
   void OnDone() override;
 
-  absl::Status Receive();
+  void Received(absl::Status status, std::shared_ptr<v1::ImportModelRequest> message);
+  absl::Status Receive(std::shared_ptr<v1::ImportModelRequest> message);
   absl::Status CheckComplete() const;
   void ReadMore();
   // Whether it was receiving until now.
@@ -53,8 +54,7 @@ class ImportCall final : public grpc::ServerReadReactor<v1::ImportModelRequest>,
 
   const Environment& environment_;
   CallScope scope_;
-  v1::Model* const response_;
-  std::shared_ptr<v1::ImportModelRequest> incoming_;
+  v1::Model response_;
   ImportArguments arguments_;
   std::optional<ImportedFile> file_;
   std::shared_ptr<Model> model_;

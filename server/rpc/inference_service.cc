@@ -71,19 +71,22 @@ absl::Status Answer(Call* call) {
 
 }  // namespace
 
-InferenceServiceImpl::InferenceServiceImpl(const Environment* environment, std::string version)
-    : environment_(*environment),
-      version_(std::move(version)),
-      server_live_(environment, "GRPCInferenceService/ServerLive"),
-      server_ready_(environment, "GRPCInferenceService/ServerReady"),
-      model_ready_(environment, "GRPCInferenceService/ModelReady"),
-      server_metadata_(environment, "GRPCInferenceService/ServerMetadata"),
-      model_metadata_(environment, "GRPCInferenceService/ModelMetadata", environment->clerks),
-      model_infer_(environment, "GRPCInferenceService/ModelInfer"),
-      model_config_(environment, "GRPCInferenceService/ModelConfig", environment->clerks),
-      model_statistics_(environment, "GRPCInferenceService/ModelStatistics", environment->clerks),
-      repository_index_(environment, "GRPCInferenceService/RepositoryIndex", environment->clerks) {
-  SetMessageAllocatorFor_ModelInfer(&messages_);
+InferenceServiceImpl::InferenceServiceImpl(const Environment* environment, std::string version,
+                                           Methods* methods)
+    : environment_(*environment), version_(std::move(version)) {
+  const ServiceMethods service(environment, "inference.GRPCInferenceService", methods);
+  service.AddUnary("ServerLive", this, &InferenceServiceImpl::ServerLive);
+  service.AddUnary("ServerReady", this, &InferenceServiceImpl::ServerReady);
+  service.AddUnary("ModelReady", this, &InferenceServiceImpl::ModelReady);
+  service.AddUnary("ServerMetadata", this, &InferenceServiceImpl::ServerMetadata);
+  service.AddWorked("ModelMetadata", environment->clerks, this,
+                    &InferenceServiceImpl::ModelMetadata);
+  service.AddWorked("ModelConfig", environment->clerks, this, &InferenceServiceImpl::ModelConfig);
+  service.AddWorked("ModelStatistics", environment->clerks, this,
+                    &InferenceServiceImpl::ModelStatistics);
+  service.AddWorked("RepositoryIndex", environment->clerks, this,
+                    &InferenceServiceImpl::RepositoryIndex);
+  service.AddUnary("ModelInfer", this, &InferenceServiceImpl::ModelInfer);
 }
 
 absl::StatusOr<FoundModel> InferenceServiceImpl::Find(absl::string_view id,
@@ -94,76 +97,60 @@ absl::StatusOr<FoundModel> InferenceServiceImpl::Find(absl::string_view id,
   return FindReadModel(environment_, absl::StrCat(ModelName(id), "@", version), field);
 }
 
-grpc::ServerUnaryReactor* InferenceServiceImpl::ServerLive(
-    grpc::CallbackServerContext* context, const inference::ServerLiveRequest* request,
-    inference::ServerLiveResponse* response) {
-  return server_live_.Start(context, request, response, [](auto* call) {
-    call->response()->set_live(true);
-    return Answer(call);
-  });
+absl::Status InferenceServiceImpl::ServerLive(
+    UnaryCall<inference::ServerLiveRequest, inference::ServerLiveResponse>* call) {
+  call->response()->set_live(true);
+  return Answer(call);
 }
 
-grpc::ServerUnaryReactor* InferenceServiceImpl::ServerReady(
-    grpc::CallbackServerContext* context, const inference::ServerReadyRequest* request,
-    inference::ServerReadyResponse* response) {
-  return server_ready_.Start(context, request, response, [this](auto* call) {
-    call->response()->set_ready(!environment_.stopping.load(std::memory_order_relaxed));
-    return Answer(call);
-  });
+absl::Status InferenceServiceImpl::ServerReady(
+    UnaryCall<inference::ServerReadyRequest, inference::ServerReadyResponse>* call) {
+  call->response()->set_ready(!environment_.stopping.load(std::memory_order_relaxed));
+  return Answer(call);
 }
 
-grpc::ServerUnaryReactor* InferenceServiceImpl::ModelReady(
-    grpc::CallbackServerContext* context, const inference::ModelReadyRequest* request,
-    inference::ModelReadyResponse* response) {
-  return model_ready_.Start(context, request, response, [this](auto* call) {
-    const auto found = Find(call->request().name(), call->request().version(), "name");
-    call->response()->set_ready(found.ok() && IsReady(*found));
-    return Answer(call);
-  });
+absl::Status InferenceServiceImpl::ModelReady(
+    UnaryCall<inference::ModelReadyRequest, inference::ModelReadyResponse>* call) {
+  const auto found = Find(call->request().name(), call->request().version(), "name");
+  call->response()->set_ready(found.ok() && IsReady(*found));
+  return Answer(call);
 }
 
-grpc::ServerUnaryReactor* InferenceServiceImpl::ServerMetadata(
-    grpc::CallbackServerContext* context, const inference::ServerMetadataRequest* request,
-    inference::ServerMetadataResponse* response) {
-  return server_metadata_.Start(context, request, response, [this](auto* call) {
-    call->response()->set_name(kName);
-    call->response()->set_version(version_);
-    for (const char* extension : kExtensions) call->response()->add_extensions(extension);
-    return Answer(call);
-  });
+absl::Status InferenceServiceImpl::ServerMetadata(
+    UnaryCall<inference::ServerMetadataRequest, inference::ServerMetadataResponse>* call) {
+  call->response()->set_name(kName);
+  call->response()->set_version(version_);
+  for (const char* extension : kExtensions) call->response()->add_extensions(extension);
+  return Answer(call);
 }
 
-grpc::ServerUnaryReactor* InferenceServiceImpl::ModelMetadata(
-    grpc::CallbackServerContext* context, const inference::ModelMetadataRequest* request,
-    inference::ModelMetadataResponse* response) {
-  return model_metadata_.StartOnWorker(context, request, response, [this](auto* call) {
-    const auto found = Find(call->request().name(), call->request().version(), "name");
-    if (found.ok()) WriteModelMetadata(found->context, VersionsOf(*found->model), call->response());
-    return found.status();
-  });
+absl::Status InferenceServiceImpl::ModelMetadata(
+    UnaryCall<inference::ModelMetadataRequest, inference::ModelMetadataResponse>* call) {
+  const auto found = Find(call->request().name(), call->request().version(), "name");
+  if (found.ok()) WriteModelMetadata(found->context, VersionsOf(*found->model), call->response());
+  return found.status();
 }
 
-grpc::ServerUnaryReactor* InferenceServiceImpl::ModelConfig(
-    grpc::CallbackServerContext* context, const inference::ModelConfigRequest* request,
-    inference::ModelConfigResponse* response) {
-  return model_config_.StartOnWorker(context, request, response, [this](auto* call) {
-    const auto found = Find(call->request().name(), call->request().version(), "name");
-    if (found.ok()) WriteModelConfig(found->context, call->response()->mutable_config());
-    return found.status();
-  });
+absl::Status InferenceServiceImpl::ModelConfig(
+    UnaryCall<inference::ModelConfigRequest, inference::ModelConfigResponse>* call) {
+  const auto found = Find(call->request().name(), call->request().version(), "name");
+  if (found.ok()) WriteModelConfig(found->context, call->response()->mutable_config());
+  return found.status();
 }
 
-grpc::ServerUnaryReactor* InferenceServiceImpl::ModelStatistics(
-    grpc::CallbackServerContext* context, const inference::ModelStatisticsRequest* request,
-    inference::ModelStatisticsResponse* response) {
-  return model_statistics_.StartOnWorker(context, request, response, [this](auto* call) {
-    return AddStatistics(call->request(), call->response());
+absl::Status InferenceServiceImpl::RepositoryIndex(
+    UnaryCall<inference::RepositoryIndexRequest, inference::RepositoryIndexResponse>* call) {
+  ForModels(*environment_.registry, [this, call](const ModelDescription& model) {
+    const auto found = environment_.registry->Find(model.id);
+    if (found.ok()) AddToIndex(**found, call->request().ready(), call->response());
   });
+  return absl::OkStatus();
 }
 
-absl::Status InferenceServiceImpl::AddStatistics(
-    const inference::ModelStatisticsRequest& request,
-    inference::ModelStatisticsResponse* response) const {
+absl::Status InferenceServiceImpl::ModelStatistics(
+    UnaryCall<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse>* call) {
+  const inference::ModelStatisticsRequest& request = call->request();
+  inference::ModelStatisticsResponse* const response = call->response();
   if (!request.name().empty()) {
     const auto found = Find(request.name(), request.version(), "name");
     if (!found.ok()) return found.status();
@@ -177,26 +164,7 @@ absl::Status InferenceServiceImpl::AddStatistics(
   return absl::OkStatus();
 }
 
-grpc::ServerUnaryReactor* InferenceServiceImpl::RepositoryIndex(
-    grpc::CallbackServerContext* context, const inference::RepositoryIndexRequest* request,
-    inference::RepositoryIndexResponse* response) {
-  return repository_index_.StartOnWorker(context, request, response, [this](auto* call) {
-    ForModels(*environment_.registry, [this, call](const ModelDescription& model) {
-      const auto found = environment_.registry->Find(model.id);
-      if (found.ok()) AddToIndex(**found, call->request().ready(), call->response());
-    });
-    return absl::OkStatus();
-  });
-}
-
-grpc::ServerUnaryReactor* InferenceServiceImpl::ModelInfer(
-    grpc::CallbackServerContext* context, const inference::ModelInferRequest* request,
-    inference::ModelInferResponse* response) {
-  return model_infer_.Start(context, request, response,
-                            [this](InferCall* call) { return QueueInfer(call); });
-}
-
-absl::Status InferenceServiceImpl::QueueInfer(InferCall* call) const {
+absl::Status InferenceServiceImpl::ModelInfer(InferCall* call) {
   absl::StatusOr<FoundModel> found =
       Find(call->request().model_name(), call->request().model_version(), "model_name");
   if (!found.ok()) return found.status();

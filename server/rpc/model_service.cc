@@ -26,34 +26,22 @@ absl::Status AnswerModel(const absl::StatusOr<Registry::Result>& result, Call* c
 
 }  // namespace
 
-ModelServiceImpl::ModelServiceImpl(const Environment* environment)
-    : environment_(*environment),
-      create_(environment, "ModelService/CreateModel", environment->clerks),
-      get_(environment, "ModelService/GetModel", environment->clerks),
-      list_(environment, "ModelService/ListModels", environment->clerks),
-      update_(environment, "ModelService/UpdateModel", environment->clerks),
-      delete_(environment, "ModelService/DeleteModel", environment->clerks),
-      get_weights_(environment, "ModelService/GetWeights", environment->clerks),
-      set_weights_(environment, "ModelService/SetWeights"),
-      export_(environment, "ModelService/ExportModel"),
-      import_(environment, "ModelService/ImportModel"),
-      copy_(environment, "ModelService/CopyModel", environment->clerks),
-      publish_(environment, "ModelService/PublishVersion", environment->clerks),
-      get_version_(environment, "ModelService/GetModelVersion", environment->clerks),
-      list_versions_(environment, "ModelService/ListModelVersions", environment->clerks),
-      delete_version_(environment, "ModelService/DeleteModelVersion", environment->clerks),
-      set_alias_(environment, "ModelService/SetAlias", environment->clerks),
-      delete_alias_(environment, "ModelService/DeleteAlias", environment->clerks),
-      restore_(environment, "ModelService/RestoreVersion") {}
-
-grpc::ServerUnaryReactor* ModelServiceImpl::CreateModel(grpc::CallbackServerContext* context,
-                                                        const v1::CreateModelRequest* request,
-                                                        v1::Model* response) {
-  return create_.StartOnWorker(context, request, response,
-                               [this](CreateCall* call) { return Create(call); });
+ModelServiceImpl::ModelServiceImpl(const Environment* environment, Methods* methods)
+    : environment_(*environment) {
+  const ServiceMethods service(environment, "chainrule.v1.ModelService", methods);
+  service.AddWorked("CreateModel", environment->clerks, this, &ModelServiceImpl::CreateModel);
+  service.AddWorked("GetModel", environment->clerks, this, &ModelServiceImpl::GetModel);
+  service.AddWorked("ListModels", environment->clerks, this, &ModelServiceImpl::ListModels);
+  service.AddWorked("UpdateModel", environment->clerks, this, &ModelServiceImpl::UpdateModel);
+  service.AddWorked("DeleteModel", environment->clerks, this, &ModelServiceImpl::DeleteModel);
+  service.AddWorked("GetWeights", environment->clerks, this, &ModelServiceImpl::GetWeights);
+  service.AddUnary("SetWeights", this, &ModelServiceImpl::SetWeights);
+  service.AddStream<ExportCall>("ExportModel");
+  service.AddStream<ImportCall>("ImportModel");
+  AddVersionMethods(service);
 }
 
-absl::Status ModelServiceImpl::Create(CreateCall* call) {
+absl::Status ModelServiceImpl::CreateModel(CreateCall* call) {
   absl::StatusOr<CreateModelInput> input = ReadCreateModel(call->request(), environment_.limits);
   if (!input.ok()) return input.status();
   Registry& registry = *environment_.registry;
@@ -68,28 +56,36 @@ absl::Status ModelServiceImpl::Create(CreateCall* call) {
                      call);
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::GetModel(grpc::CallbackServerContext* context,
-                                                     const v1::GetModelRequest* request,
-                                                     v1::Model* response) {
-  return get_.StartOnWorker(context, request, response, [this](auto* call) {
-    const absl::StatusOr<std::string> id = ParseLiveModel(call->request().name(), "name");
-    if (!id.ok()) return id.status();
-    const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(*id);
-    if (model.ok()) WriteModel((*model)->Describe(), call->response());
-    return model.status();
-  });
+absl::Status ModelServiceImpl::GetModel(UnaryCall<v1::GetModelRequest, v1::Model>* call) {
+  const absl::StatusOr<std::string> id = ParseLiveModel(call->request().name(), "name");
+  if (!id.ok()) return id.status();
+  const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(*id);
+  if (model.ok()) WriteModel((*model)->Describe(), call->response());
+  return model.status();
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::ListModels(grpc::CallbackServerContext* context,
-                                                       const v1::ListModelsRequest* request,
-                                                       v1::ListModelsResponse* response) {
-  return list_.StartOnWorker(context, request, response, [this](auto* call) {
-    return List(call->request(), call->response());
-  });
+absl::Status ModelServiceImpl::UpdateModel(UnaryCall<v1::UpdateModelRequest, v1::Model>* call) {
+  absl::StatusOr<UpdateModelInput> input = ReadUpdateModel(call->request());
+  if (!input.ok()) return input.status();
+  return AnswerModel(environment_.registry->UpdateModel(input->id, input->etag,
+                                                        std::move(input->update), input->request),
+                     call);
 }
 
-absl::Status ModelServiceImpl::List(const v1::ListModelsRequest& request,
-                                    v1::ListModelsResponse* response) {
+absl::Status ModelServiceImpl::DeleteModel(
+    UnaryCall<v1::DeleteModelRequest, google::protobuf::Empty>* call) {
+  const absl::StatusOr<DeleteModelInput> input = ReadDeleteModel(call->request());
+  if (!input.ok()) return input.status();
+  const absl::StatusOr<bool> replayed =
+      environment_.registry->Delete(input->id, input->etag, input->request);
+  if (replayed.ok() && *replayed) call->scope().MarkReplayed();
+  return replayed.status();
+}
+
+absl::Status ModelServiceImpl::ListModels(
+    UnaryCall<v1::ListModelsRequest, v1::ListModelsResponse>* call) {
+  const v1::ListModelsRequest& request = call->request();
+  v1::ListModelsResponse* const response = call->response();
   const absl::StatusOr<ListModelsInput> input = ReadListModels(request);
   if (!input.ok()) return input.status();
   std::string after = input->after;
@@ -107,39 +103,7 @@ absl::Status ModelServiceImpl::List(const v1::ListModelsRequest& request,
   return absl::OkStatus();
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::UpdateModel(grpc::CallbackServerContext* context,
-                                                        const v1::UpdateModelRequest* request,
-                                                        v1::Model* response) {
-  return update_.StartOnWorker(context, request, response, [this](auto* call) {
-    absl::StatusOr<UpdateModelInput> input = ReadUpdateModel(call->request());
-    if (!input.ok()) return input.status();
-    return AnswerModel(environment_.registry->UpdateModel(input->id, input->etag,
-                                                          std::move(input->update), input->request),
-                       call);
-  });
-}
-
-grpc::ServerUnaryReactor* ModelServiceImpl::DeleteModel(grpc::CallbackServerContext* context,
-                                                        const v1::DeleteModelRequest* request,
-                                                        google::protobuf::Empty* response) {
-  return delete_.StartOnWorker(context, request, response, [this](auto* call) {
-    const absl::StatusOr<DeleteModelInput> input = ReadDeleteModel(call->request());
-    if (!input.ok()) return input.status();
-    const absl::StatusOr<bool> replayed =
-        environment_.registry->Delete(input->id, input->etag, input->request);
-    if (replayed.ok() && *replayed) call->scope().MarkReplayed();
-    return replayed.status();
-  });
-}
-
-grpc::ServerUnaryReactor* ModelServiceImpl::GetWeights(grpc::CallbackServerContext* context,
-                                                       const v1::GetWeightsRequest* request,
-                                                       v1::GetWeightsResponse* response) {
-  return get_weights_.StartOnWorker(context, request, response,
-                                    [this](GetWeightsCall* call) { return ReadWeights(call); });
-}
-
-absl::Status ModelServiceImpl::ReadWeights(GetWeightsCall* call) {
+absl::Status ModelServiceImpl::GetWeights(GetWeightsCall* call) {
   const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, call->request().model());
   if (!found.ok()) return found.status();
   const absl::StatusOr<GetWeightsArguments> arguments =
@@ -151,14 +115,7 @@ absl::Status ModelServiceImpl::ReadWeights(GetWeightsCall* call) {
   return absl::OkStatus();
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::SetWeights(grpc::CallbackServerContext* context,
-                                                       const v1::SetWeightsRequest* request,
-                                                       v1::SetWeightsResponse* response) {
-  return set_weights_.Start(context, request, response,
-                            [this](SetWeightsRpcCall* call) { return QueueSetWeights(call); });
-}
-
-absl::Status ModelServiceImpl::QueueSetWeights(SetWeightsRpcCall* call) {
+absl::Status ModelServiceImpl::SetWeights(SetWeightsRpcCall* call) {
   absl::StatusOr<FoundModel> found = FindLiveModel(environment_, call->request().model(), "model");
   if (!found.ok()) return found.status();
   absl::StatusOr<WriteOptions> options = CheckSetWeights(call->request(), found->context);
@@ -176,20 +133,6 @@ absl::Status ModelServiceImpl::QueueSetWeights(SetWeightsRpcCall* call) {
   };
   found->model->SetWeights(std::move(write));
   return absl::OkStatus();
-}
-
-grpc::ServerWriteReactor<v1::ExportModelResponse>* ModelServiceImpl::ExportModel(
-    grpc::CallbackServerContext* context, const v1::ExportModelRequest* request) {
-  auto* call = new ExportCall(&environment_, export_.metrics(), context, request);
-  call->Begin();
-  return call;
-}
-
-grpc::ServerReadReactor<v1::ImportModelRequest>* ModelServiceImpl::ImportModel(
-    grpc::CallbackServerContext* context, v1::Model* response) {
-  auto* call = new ImportCall(&environment_, import_.metrics(), context, response);
-  call->Begin();
-  return call;
 }
 
 }  // namespace chainrule::server

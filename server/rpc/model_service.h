@@ -2,66 +2,15 @@
 #ifndef CHAINRULE_SERVER_RPC_MODEL_SERVICE_H_
 #define CHAINRULE_SERVER_RPC_MODEL_SERVICE_H_
 
-#include "chainrule/v1/model_service.grpc.pb.h"
+#include "chainrule/v1/model_service.pb.h"
 #include "server/convert/versions.h"
-#include "server/rpc/unary_call.h"
+#include "server/rpc/methods.h"
 
 namespace chainrule::server {
 
-class ModelServiceImpl final : public v1::ModelService::CallbackService {
+class ModelServiceImpl {
  public:
-  explicit ModelServiceImpl(const Environment* environment);
-
-  grpc::ServerUnaryReactor* CreateModel(grpc::CallbackServerContext* context,
-                                        const v1::CreateModelRequest* request,
-                                        v1::Model* response) override;
-  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
-                                     const v1::GetModelRequest* request,
-                                     v1::Model* response) override;
-  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
-                                       const v1::ListModelsRequest* request,
-                                       v1::ListModelsResponse* response) override;
-  grpc::ServerUnaryReactor* UpdateModel(grpc::CallbackServerContext* context,
-                                        const v1::UpdateModelRequest* request,
-                                        v1::Model* response) override;
-  grpc::ServerUnaryReactor* DeleteModel(grpc::CallbackServerContext* context,
-                                        const v1::DeleteModelRequest* request,
-                                        google::protobuf::Empty* response) override;
-  grpc::ServerUnaryReactor* GetWeights(grpc::CallbackServerContext* context,
-                                       const v1::GetWeightsRequest* request,
-                                       v1::GetWeightsResponse* response) override;
-  grpc::ServerUnaryReactor* SetWeights(grpc::CallbackServerContext* context,
-                                       const v1::SetWeightsRequest* request,
-                                       v1::SetWeightsResponse* response) override;
-  grpc::ServerWriteReactor<v1::ExportModelResponse>* ExportModel(
-      grpc::CallbackServerContext* context, const v1::ExportModelRequest* request) override;
-  grpc::ServerReadReactor<v1::ImportModelRequest>* ImportModel(grpc::CallbackServerContext* context,
-                                                               v1::Model* response) override;
-
-  grpc::ServerUnaryReactor* CopyModel(grpc::CallbackServerContext* context,
-                                      const v1::CopyModelRequest* request,
-                                      v1::Model* response) override;
-  grpc::ServerUnaryReactor* PublishVersion(grpc::CallbackServerContext* context,
-                                           const v1::PublishVersionRequest* request,
-                                           v1::ModelVersion* response) override;
-  grpc::ServerUnaryReactor* GetModelVersion(grpc::CallbackServerContext* context,
-                                            const v1::GetModelVersionRequest* request,
-                                            v1::ModelVersion* response) override;
-  grpc::ServerUnaryReactor* ListModelVersions(grpc::CallbackServerContext* context,
-                                              const v1::ListModelVersionsRequest* request,
-                                              v1::ListModelVersionsResponse* response) override;
-  grpc::ServerUnaryReactor* DeleteModelVersion(grpc::CallbackServerContext* context,
-                                               const v1::DeleteModelVersionRequest* request,
-                                               google::protobuf::Empty* response) override;
-  grpc::ServerUnaryReactor* SetAlias(grpc::CallbackServerContext* context,
-                                     const v1::SetAliasRequest* request,
-                                     v1::Model* response) override;
-  grpc::ServerUnaryReactor* DeleteAlias(grpc::CallbackServerContext* context,
-                                        const v1::DeleteAliasRequest* request,
-                                        v1::Model* response) override;
-  grpc::ServerUnaryReactor* RestoreVersion(grpc::CallbackServerContext* context,
-                                           const v1::RestoreVersionRequest* request,
-                                           v1::Model* response) override;
+  ModelServiceImpl(const Environment* environment, Methods* methods);
 
  private:
   using RestoreCall = UnaryCall<v1::RestoreVersionRequest, v1::Model>;
@@ -74,17 +23,30 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
   using GetWeightsCall = UnaryCall<v1::GetWeightsRequest, v1::GetWeightsResponse>;
   using SetWeightsRpcCall = UnaryCall<v1::SetWeightsRequest, v1::SetWeightsResponse>;
 
-  absl::Status Create(CreateCall* call);
-  absl::Status List(const v1::ListModelsRequest& request, v1::ListModelsResponse* response);
-  absl::Status ReadWeights(GetWeightsCall* call);
-  absl::Status QueueSetWeights(SetWeightsRpcCall* call);
+  void AddVersionMethods(const ServiceMethods& service);
+
+  absl::Status CreateModel(CreateCall* call);
+  absl::Status GetModel(UnaryCall<v1::GetModelRequest, v1::Model>* call);
+  absl::Status ListModels(UnaryCall<v1::ListModelsRequest, v1::ListModelsResponse>* call);
+  absl::Status UpdateModel(UnaryCall<v1::UpdateModelRequest, v1::Model>* call);
+  absl::Status DeleteModel(UnaryCall<v1::DeleteModelRequest, google::protobuf::Empty>* call);
+  absl::Status GetWeights(GetWeightsCall* call);
+  absl::Status SetWeights(SetWeightsRpcCall* call);
+
+  absl::Status CopyModel(UnaryCall<v1::CopyModelRequest, v1::Model>* call);
+  absl::Status PublishVersion(UnaryCall<v1::PublishVersionRequest, v1::ModelVersion>* call);
+  absl::Status GetModelVersion(UnaryCall<v1::GetModelVersionRequest, v1::ModelVersion>* call);
+  absl::Status ListModelVersions(
+      UnaryCall<v1::ListModelVersionsRequest, v1::ListModelVersionsResponse>* call);
+  absl::Status DeleteModelVersion(
+      UnaryCall<v1::DeleteModelVersionRequest, google::protobuf::Empty>* call);
+  absl::Status SetAlias(UnaryCall<v1::SetAliasRequest, v1::Model>* call);
+  absl::Status DeleteAlias(UnaryCall<v1::DeleteAliasRequest, v1::Model>* call);
+  absl::Status RestoreVersion(UnaryCall<v1::RestoreVersionRequest, v1::Model>* call);
   absl::Status ChangeAlias(const absl::StatusOr<AliasInput>& input, AliasCall call);
   absl::Status QueueRestore(RestoreCall* call);
 
   const Environment& environment_;
-  const Rpc create_, get_, list_, update_, delete_, get_weights_, set_weights_, export_, import_;
-  const Rpc copy_, publish_, get_version_, list_versions_, delete_version_, set_alias_,
-      delete_alias_, restore_;
 };
 
 }  // namespace chainrule::server

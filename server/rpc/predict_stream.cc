@@ -23,9 +23,9 @@ Limits LimitsOfStream(Limits limits) {
 
 }  // namespace
 
-PredictStream::PredictStream(const Environment* environment, RpcMetrics* metrics,
-                             grpc::CallbackServerContext* context)
-    : StreamCall(environment, metrics, context),
+PredictStream::PredictStream(std::unique_ptr<Wire> wire, const Environment* environment,
+                             RpcMetrics* metrics)
+    : StreamCall(std::move(wire), environment, metrics),
       environment_(*environment),
       limits_(LimitsOfStream(environment->limits)) {}
 

@@ -20,8 +20,7 @@ namespace chainrule::server {
 
 class PredictStream final : public StreamCall<v1::StreamPredictRequest, v1::StreamPredictResponse> {
  public:
-  PredictStream(const Environment* environment, RpcMetrics* metrics,
-                grpc::CallbackServerContext* context);
+  PredictStream(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics);
 
   void EndForStop() override;
 

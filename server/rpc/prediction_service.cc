@@ -21,28 +21,14 @@ struct Pending {
 
 }  // namespace
 
-PredictionServiceImpl::PredictionServiceImpl(const Environment* environment)
-    : environment_(*environment),
-      predict_(environment, "PredictionService/Predict"),
-      stream_predict_(environment, "PredictionService/StreamPredict") {
-  SetMessageAllocatorFor_Predict(&messages_);
+PredictionServiceImpl::PredictionServiceImpl(const Environment* environment, Methods* methods)
+    : environment_(*environment) {
+  const ServiceMethods service(environment, "chainrule.v1.PredictionService", methods);
+  service.AddUnary("Predict", this, &PredictionServiceImpl::Predict);
+  service.AddStream<PredictStream>("StreamPredict");
 }
 
-grpc::ServerUnaryReactor* PredictionServiceImpl::Predict(grpc::CallbackServerContext* context,
-                                                         const v1::PredictRequest* request,
-                                                         v1::PredictResponse* response) {
-  return predict_.Start(context, request, response,
-                        [this](Call* call) { return QueuePredict(call); });
-}
-
-grpc::ServerBidiReactor<v1::StreamPredictRequest, v1::StreamPredictResponse>*
-PredictionServiceImpl::StreamPredict(grpc::CallbackServerContext* context) {
-  auto* stream = new PredictStream(&environment_, stream_predict_.metrics(), context);
-  stream->Begin();
-  return stream;
-}
-
-absl::Status PredictionServiceImpl::QueuePredict(Call* call) {
+absl::Status PredictionServiceImpl::Predict(PredictRpcCall* call) {
   absl::StatusOr<FoundModel> found = FindReadModel(environment_, call->request().model());
   if (!found.ok()) return found.status();
   const absl::StatusOr<PredictArguments> arguments = CheckPredict(call->request(), found->context);

@@ -2,30 +2,22 @@
 #ifndef CHAINRULE_SERVER_RPC_PREDICTION_SERVICE_H_
 #define CHAINRULE_SERVER_RPC_PREDICTION_SERVICE_H_
 
-#include "chainrule/v1/prediction_service.grpc.pb.h"
-#include "server/rpc/message_pool.h"
-#include "server/rpc/unary_call.h"
+#include "chainrule/v1/prediction_service.pb.h"
+#include "server/rpc/methods.h"
 
 namespace chainrule::server {
 
-class PredictionServiceImpl final : public v1::PredictionService::CallbackService {
+class PredictionServiceImpl {
  public:
-  explicit PredictionServiceImpl(const Environment* environment);
-
-  grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context,
-                                    const v1::PredictRequest* request,
-                                    v1::PredictResponse* response) override;
-  grpc::ServerBidiReactor<v1::StreamPredictRequest, v1::StreamPredictResponse>* StreamPredict(
-      grpc::CallbackServerContext* context) override;
+  // Both are borrowed, as in all services here; they and the service outlive the calls.
+  PredictionServiceImpl(const Environment* environment, Methods* methods);
 
  private:
-  using Call = UnaryCall<v1::PredictRequest, v1::PredictResponse>;
+  using PredictRpcCall = UnaryCall<v1::PredictRequest, v1::PredictResponse>;
 
-  absl::Status QueuePredict(Call* call);
+  absl::Status Predict(PredictRpcCall* call);
 
   const Environment& environment_;
-  MessagePool<v1::PredictRequest, v1::PredictResponse> messages_;
-  const Rpc predict_, stream_predict_;
 };
 
 }  // namespace chainrule::server

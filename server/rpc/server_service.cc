@@ -4,17 +4,17 @@
 
 namespace chainrule::server {
 
-ServerServiceImpl::ServerServiceImpl(const Environment* environment, v1::GetServerInfoResponse info)
-    : info_(std::move(info)), get_server_info_(environment, "ServerService/GetServerInfo") {}
+ServerServiceImpl::ServerServiceImpl(const Environment* environment, v1::GetServerInfoResponse info,
+                                     Methods* methods)
+    : info_(std::move(info)) {
+  const ServiceMethods service(environment, "chainrule.v1.ServerService", methods);
+  service.AddUnary("GetServerInfo", this, &ServerServiceImpl::GetServerInfo);
+}
 
-grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerContext* context,
-                                                           const v1::GetServerInfoRequest* request,
-                                                           v1::GetServerInfoResponse* response) {
-  return get_server_info_.Start(context, request, response, [this](auto* call) {
-    *call->response() = info_;
-    call->Finish(absl::OkStatus());
-    return absl::OkStatus();
-  });
+absl::Status ServerServiceImpl::GetServerInfo(InfoCall* call) {
+  *call->response() = info_;
+  call->Finish(absl::OkStatus());
+  return absl::OkStatus();
 }
 
 }  // namespace chainrule::server

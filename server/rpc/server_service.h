@@ -2,23 +2,23 @@
 #ifndef CHAINRULE_SERVER_RPC_SERVER_SERVICE_H_
 #define CHAINRULE_SERVER_RPC_SERVER_SERVICE_H_
 
-#include "chainrule/v1/server_service.grpc.pb.h"
-#include "server/rpc/unary_call.h"
+#include "chainrule/v1/server_service.pb.h"
+#include "server/rpc/methods.h"
 
 namespace chainrule::server {
 
-class ServerServiceImpl final : public v1::ServerService::CallbackService {
+class ServerServiceImpl {
  public:
   // Always answers `info`.
-  ServerServiceImpl(const Environment* environment, v1::GetServerInfoResponse info);
-
-  grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
-                                          const v1::GetServerInfoRequest* request,
-                                          v1::GetServerInfoResponse* response) override;
+  ServerServiceImpl(const Environment* environment, v1::GetServerInfoResponse info,
+                    Methods* methods);
 
  private:
+  using InfoCall = UnaryCall<v1::GetServerInfoRequest, v1::GetServerInfoResponse>;
+
+  absl::Status GetServerInfo(InfoCall* call);
+
   const v1::GetServerInfoResponse info_;
-  const Rpc get_server_info_;
 };
 
 }  // namespace chainrule::server

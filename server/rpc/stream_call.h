@@ -10,8 +10,6 @@
 #ifndef CHAINRULE_SERVER_RPC_STREAM_CALL_H_
 #define CHAINRULE_SERVER_RPC_STREAM_CALL_H_
 
-#include <grpcpp/support/server_callback.h>
-
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -22,22 +20,24 @@
 #include "engine/core/mutex.h"
 #include "server/rpc/call_scope.h"
 #include "server/rpc/environment.h"
+#include "server/rpc/typed_wire.h"
 
 namespace chainrule::server {
 
 template <typename Request, typename Response>
-class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public EndableStream {
+class StreamCall : public TypedWire<Request, Response>, public EndableStream {
  public:
   static constexpr size_t kMaxWaiting = 1000;
   static constexpr size_t kMaxWaitingBytes = size_t{4} << 20;
 
-  StreamCall(const Environment* environment, RpcMetrics* metrics,
-             grpc::CallbackServerContext* context)
-      : scope_(environment, metrics, context), streams_(environment->streams) {}
+  StreamCall(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics)
+      : TypedWire<Request, Response>(std::move(wire)),
+        environment_(*environment),
+        scope_(environment, metrics, this->context()) {}
 
-  // Takes the call in and begins to read, or ends it. Once, before it goes to gRPC.
+  // Takes the call in and begins to read, or ends it. Once.
   void Begin() {
-    streams_->Add(this);
+    environment_.streams->Add(this);
     if (const absl::Status status = scope_.Admit(0); !status.ok()) return OnRefused(status);
     engine::MutexLock lock(&mutex_);
     ReadMore();
@@ -115,8 +115,7 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
   void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     reading_paused_ = holds_ > 0 || IsFull();
     if (reading_paused_ || end_.has_value()) return;
-    incoming_ = std::make_shared<Request>();
-    this->StartRead(incoming_.get());
+    this->StartRead();
   }
 
   void WriteMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -125,7 +124,7 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
     waiting_.pop_front();
     waiting_bytes_ -= outgoing_.bytes;
     writing_ = true;
-    this->StartWrite(&outgoing_.response);
+    this->StartWrite(outgoing_.response);
   }
 
   void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -146,15 +145,14 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
   }
 
   void OnReadDone(bool ok) final {
-    std::shared_ptr<Request> message;
-    {
-      engine::MutexLock lock(&mutex_);
-      message = std::move(incoming_);
-    }
     if (!ok) return NoMoreMessages();
-    OnMessage(std::move(message));
-    engine::MutexLock lock(&mutex_);
-    ReadMore();
+    this->TakeRequest(environment_.clerks,
+                      [this](const absl::Status& status, std::shared_ptr<Request> message) {
+                        if (!status.ok()) return OnRefused(status);
+                        OnMessage(std::move(message));
+                        engine::MutexLock lock(&mutex_);
+                        ReadMore();
+                      });
   }
 
   void NoMoreMessages() {
@@ -204,16 +202,14 @@ class StreamCall : public grpc::ServerBidiReactor<Request, Response>, public End
   void OnCancel() final { scope_.Cancel(); }
 
   void OnDone() final {
-    streams_->Remove(this);
-    { engine::MutexLock lock(&mutex_); }
+    environment_.streams->Remove(this);
     delete this;
   }
 
+  const Environment& environment_;
   CallScope scope_;
-  OpenStreams* const streams_;
 
   engine::Mutex mutex_;
-  std::shared_ptr<Request> incoming_ ABSL_GUARDED_BY(mutex_);
   Waiting outgoing_ ABSL_GUARDED_BY(mutex_);
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -15,25 +15,22 @@
 
 namespace chainrule::server {
 
-TrainingServiceImpl::TrainingServiceImpl(const Environment* environment)
-    : environment_(*environment),
-      train_(environment, "TrainingService/Train"),
-      fit_(environment, "TrainingService/Fit"),
-      get_gradients_(environment, "TrainingService/GetGradients", environment->analysts),
-      stream_gradients_(environment, "TrainingService/StreamGradients"),
-      apply_gradients_(environment, "TrainingService/ApplyGradients"),
-      check_gradients_(environment, "TrainingService/CheckGradients", environment->analysts),
-      evaluate_(environment, "TrainingService/Evaluate", environment->analysts),
-      stream_evaluate_(environment, "TrainingService/StreamEvaluate") {}
-
-grpc::ServerUnaryReactor* TrainingServiceImpl::Train(grpc::CallbackServerContext* context,
-                                                     const v1::TrainRequest* request,
-                                                     v1::TrainResponse* response) {
-  return train_.Start(context, request, response,
-                      [this](TrainRpcCall* call) { return QueueTrain(call); });
+TrainingServiceImpl::TrainingServiceImpl(const Environment* environment, Methods* methods)
+    : environment_(*environment) {
+  const ServiceMethods service(environment, "chainrule.v1.TrainingService", methods);
+  service.AddUnary("Train", this, &TrainingServiceImpl::Train);
+  service.AddStream<FitStream>("Fit");
+  service.AddWorked("GetGradients", environment->analysts, this,
+                    &TrainingServiceImpl::GetGradients);
+  service.AddStream<GradientsStream>("StreamGradients");
+  service.AddUnary("ApplyGradients", this, &TrainingServiceImpl::ApplyGradients);
+  service.AddWorked("CheckGradients", environment->analysts, this,
+                    &TrainingServiceImpl::CheckGradients);
+  service.AddWorked("Evaluate", environment->analysts, this, &TrainingServiceImpl::Evaluate);
+  service.AddStream<EvaluateStream>("StreamEvaluate");
 }
 
-absl::Status TrainingServiceImpl::QueueTrain(TrainRpcCall* call) {
+absl::Status TrainingServiceImpl::Train(TrainRpcCall* call) {
   absl::StatusOr<FoundModel> found = FindLiveModel(environment_, call->request().model(), "model");
   if (!found.ok()) return found.status();
   absl::StatusOr<TrainArguments> arguments = CheckTrain(call->request(), found->context);
@@ -57,21 +54,7 @@ absl::Status TrainingServiceImpl::QueueTrain(TrainRpcCall* call) {
   return absl::OkStatus();
 }
 
-grpc::ServerBidiReactor<v1::FitRequest, v1::FitResponse>* TrainingServiceImpl::Fit(
-    grpc::CallbackServerContext* context) {
-  auto* stream = new FitStream(&environment_, fit_.metrics(), context);
-  stream->Begin();
-  return stream;
-}
-
-grpc::ServerUnaryReactor* TrainingServiceImpl::GetGradients(grpc::CallbackServerContext* context,
-                                                            const v1::GetGradientsRequest* request,
-                                                            v1::GetGradientsResponse* response) {
-  return get_gradients_.StartOnWorker(
-      context, request, response, [this](GradientsCall* call) { return ComputeGradients(call); });
-}
-
-absl::Status TrainingServiceImpl::ComputeGradients(GradientsCall* call) {
+absl::Status TrainingServiceImpl::GetGradients(GradientsCall* call) {
   const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, call->request().model());
   if (!found.ok()) return found.status();
   const absl::StatusOr<GradientsArguments> arguments =
@@ -90,21 +73,7 @@ absl::Status TrainingServiceImpl::ComputeGradients(GradientsCall* call) {
   return summary.status();
 }
 
-grpc::ServerBidiReactor<v1::StreamGradientsRequest, v1::StreamGradientsResponse>*
-TrainingServiceImpl::StreamGradients(grpc::CallbackServerContext* context) {
-  auto* stream = new GradientsStream(&environment_, stream_gradients_.metrics(), context);
-  stream->Begin();
-  return stream;
-}
-
-grpc::ServerUnaryReactor* TrainingServiceImpl::ApplyGradients(
-    grpc::CallbackServerContext* context, const v1::ApplyGradientsRequest* request,
-    v1::ApplyGradientsResponse* response) {
-  return apply_gradients_.Start(context, request, response,
-                                [this](ApplyRpcCall* call) { return QueueApplyGradients(call); });
-}
-
-absl::Status TrainingServiceImpl::QueueApplyGradients(ApplyRpcCall* call) {
+absl::Status TrainingServiceImpl::ApplyGradients(ApplyRpcCall* call) {
   absl::StatusOr<FoundModel> found = FindLiveModel(environment_, call->request().model(), "model");
   if (!found.ok()) return found.status();
   absl::StatusOr<ApplyGradientsArguments> arguments =
@@ -126,14 +95,7 @@ absl::Status TrainingServiceImpl::QueueApplyGradients(ApplyRpcCall* call) {
   return absl::OkStatus();
 }
 
-grpc::ServerUnaryReactor* TrainingServiceImpl::CheckGradients(
-    grpc::CallbackServerContext* context, const v1::CheckGradientsRequest* request,
-    v1::CheckGradientsResponse* response) {
-  return check_gradients_.StartOnWorker(context, request, response,
-                                        [this](CheckCall* call) { return CompareGradients(call); });
-}
-
-absl::Status TrainingServiceImpl::CompareGradients(CheckCall* call) {
+absl::Status TrainingServiceImpl::CheckGradients(CheckCall* call) {
   const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, call->request().model());
   if (!found.ok()) return found.status();
   const absl::StatusOr<int64_t> samples = CheckCheckGradients(call->request(), found->context);
@@ -150,21 +112,7 @@ absl::Status TrainingServiceImpl::CompareGradients(CheckCall* call) {
   return check.status();
 }
 
-grpc::ServerUnaryReactor* TrainingServiceImpl::Evaluate(grpc::CallbackServerContext* context,
-                                                        const v1::EvaluateRequest* request,
-                                                        v1::EvaluateResponse* response) {
-  return evaluate_.StartOnWorker(context, request, response,
-                                 [this](EvaluateCall* call) { return Measure(call); });
-}
-
-grpc::ServerBidiReactor<v1::StreamEvaluateRequest, v1::StreamEvaluateResponse>*
-TrainingServiceImpl::StreamEvaluate(grpc::CallbackServerContext* context) {
-  auto* stream = new EvaluateStream(&environment_, stream_evaluate_.metrics(), context);
-  stream->Begin();
-  return stream;
-}
-
-absl::Status TrainingServiceImpl::Measure(EvaluateCall* call) {
+absl::Status TrainingServiceImpl::Evaluate(EvaluateCall* call) {
   const absl::StatusOr<FoundModel> found = LoadReadModel(environment_, call->request().model());
   if (!found.ok()) return found.status();
   const absl::StatusOr<double> threshold = CheckEvaluate(call->request(), found->context);

@@ -2,18 +2,40 @@
 
 namespace chainrule::server {
 
-void UnaryCallBase::Finish(const absl::Status& status) {
-  grpc::Status result;
-  {
-    engine::MutexLock lock(&hand_over_);
-    result = scope_.End(status);
-  }
-  grpc::ServerUnaryReactor::Finish(std::move(result));
+UnaryCallBase::UnaryCallBase(std::unique_ptr<Wire> wire, const Environment* environment,
+                             RpcMetrics* metrics)
+    : arena_(environment->arenas),
+      wire_(std::move(wire)),
+      environment_(*environment),
+      scope_(environment, metrics, wire_->context()) {
+  wire_->SetUser(this);
 }
 
-void UnaryCallBase::OnDone() {
-  { engine::MutexLock lock(&hand_over_); }
-  delete this;
+void UnaryCallBase::Begin() {
+  if (const absl::Status status = scope_.Admit(0); !status.ok()) return Finish(status);
+  wire_->Read();
+}
+
+void UnaryCallBase::OnReadDone(bool ok) {
+  if (!ok) return Finish(NoRequest(cancellation()));
+  const size_t bytes = wire_->incoming()->Length();
+  if (const absl::Status status = scope_.Grow(static_cast<int64_t>(bytes)); !status.ok()) {
+    return Finish(status);
+  }
+  if (bytes < kLargeMessage) return Run();
+  environment_.clerks->Submit([this] { Run(); });
+}
+
+void UnaryCallBase::Run() {
+  absl::Status status = ParseBytes(wire_->incoming(), request_message_);
+  if (status.ok()) status = Handle();
+  if (!status.ok()) Finish(status);
+}
+
+void UnaryCallBase::Finish(const absl::Status& status) {
+  const grpc::Status result = scope_.End(status);
+  if (!result.ok()) return wire_->Finish(result);
+  wire_->WriteAndFinish(BytesOf(*response_message_), result);
 }
 
 }  // namespace chainrule::server

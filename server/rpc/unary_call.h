@@ -1,50 +1,73 @@
-// UnaryCall: one call with one request and one answer. It belongs to whoever works on
-// it until that one calls Finish, exactly once, and to gRPC from then on; it deletes
+// UnaryCall: one call with one request and one answer. It is let in before its request is
+// read. It belongs to whoever works on it until that one calls Finish, exactly once; it deletes
 // itself when gRPC is done. Request and response live until Finish.
 #ifndef CHAINRULE_SERVER_RPC_UNARY_CALL_H_
 #define CHAINRULE_SERVER_RPC_UNARY_CALL_H_
 
-#include <grpcpp/support/server_callback.h>
-
+#include <functional>
 #include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "engine/core/mutex.h"
+#include "server/rpc/arena_pool.h"
 #include "server/rpc/call_scope.h"
 #include "server/rpc/environment.h"
+#include "server/rpc/typed_wire.h"
 
 namespace chainrule::server {
 
-class UnaryCallBase : public grpc::ServerUnaryReactor {
+// What is the same whatever the messages are.
+class UnaryCallBase : public Wire::User {
  public:
-  UnaryCallBase(const Environment* environment, RpcMetrics* metrics,
-                grpc::CallbackServerContext* context)
-      : scope_(environment, metrics, context) {}
-
   CallScope& scope() { return scope_; }
   const engine::Cancellation& cancellation() const { return *scope_.cancellation(); }
 
   // Nothing of the call may be touched afterwards.
   void Finish(const absl::Status& status);
 
- private:
-  void OnCancel() override { scope_.Cancel(); }
-  void OnDone() override;
-  // OnDone and OnCancel take no time, so gRPC calls them where it is, instead of waking a
-  // thread for each call: adr/0001-inline-reactions.md.
-  bool InternalInlineable() override { return true; }
+  // Takes the call in and has its request read, or ends it. Once.
+  void Begin();
 
+ protected:
+  UnaryCallBase(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics);
+
+  // Hands the call over, if it returns OK; any other status is the answer.
+  virtual absl::Status Handle() = 0;
+
+  ArenaPool::Loan arena_;
+  google::protobuf::Message* request_message_ = nullptr;
+  google::protobuf::Message* response_message_ = nullptr;
+
+ private:
+  void OnReadDone(bool ok) override;
+  void OnCancel() override { scope_.Cancel(); }
+  void OnDone() override { delete this; }
+  // Reads the request's bytes and has it handled.
+  void Run();
+
+  const std::unique_ptr<Wire> wire_;
+  const Environment& environment_;
   CallScope scope_;
-  engine::Mutex hand_over_;  // between the thread that finishes and gRPC's
 };
 
-template <typename Request, typename Response>
+template <typename RequestType, typename ResponseType>
 class UnaryCall final : public UnaryCallBase {
  public:
-  UnaryCall(const Environment* environment, RpcMetrics* metrics,
-            grpc::CallbackServerContext* context, const Request* request, Response* response)
-      : UnaryCallBase(environment, metrics, context), request_(request), response_(response) {}
+  using Request = RequestType;
+  using Response = ResponseType;
+  // Hands the call over, if it returns OK; any other status is the answer.
+  using Handler = std::function<absl::Status(UnaryCall*)>;
+
+  // `handler` is borrowed.
+  UnaryCall(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics,
+            const Handler* handler)
+      : UnaryCallBase(std::move(wire), environment, metrics),
+        handler_(*handler),
+        request_(arena_.Make<Request>()),
+        response_(arena_.Make<Response>()) {
+    request_message_ = request_;
+    response_message_ = response_;
+  }
 
   const Request& request() const { return *request_; }
   // Borrows: as long-lived as the call.
@@ -54,52 +77,11 @@ class UnaryCall final : public UnaryCallBase {
   Response* response() { return response_; }
 
  private:
-  const Request* const request_;
+  absl::Status Handle() override { return handler_(this); }
+
+  const Handler& handler_;
+  Request* const request_;
   Response* const response_;
-};
-
-// One RPC: the name under which it is counted, how its calls begin, and the workers that
-// answer them, if any do.
-class Rpc {
- public:
-  Rpc(const Environment* environment, absl::string_view name, Workers* workers = nullptr)
-      : environment_(environment),
-        metrics_(environment->metrics->AddRpc(name)),
-        workers_(workers) {}
-
-  // Takes the call in and gives it to `handler(call)`. If that returns OK it has handed
-  // the call over; any other status is the answer.
-  template <typename Request, typename Response, typename Handler>
-  grpc::ServerUnaryReactor* Start(grpc::CallbackServerContext* context, const Request* request,
-                                  Response* response, Handler handler) const {
-    auto* call =
-        new UnaryCall<Request, Response>(environment_, metrics_, context, request, response);
-    absl::Status status = call->scope().Admit(static_cast<int64_t>(request->ByteSizeLong()));
-    if (status.ok()) status = handler(call);
-    if (!status.ok()) call->Finish(status);
-    return call;
-  }
-
-  // The same where `answer(call)` runs on a worker and its status is the answer's.
-  template <typename Request, typename Response, typename Answer>
-  grpc::ServerUnaryReactor* StartOnWorker(grpc::CallbackServerContext* context,
-                                          const Request* request, Response* response,
-                                          Answer answer) const {
-    return Start(context, request, response, [this, &answer](auto* call) {
-      workers_->Submit([call, answer = std::move(answer)] {
-        const absl::Status wanted = call->cancellation().Check();
-        call->Finish(wanted.ok() ? answer(call) : wanted);
-      });
-      return absl::OkStatus();
-    });
-  }
-
-  RpcMetrics* metrics() const { return metrics_; }
-
- private:
-  const Environment* const environment_;
-  RpcMetrics* const metrics_;
-  Workers* const workers_;
 };
 
 }  // namespace chainrule::server

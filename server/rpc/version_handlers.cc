@@ -27,73 +27,78 @@ absl::StatusOr<engine::ModelState> StateOf(Model& model, const std::string& vers
 
 }  // namespace
 
-grpc::ServerUnaryReactor* ModelServiceImpl::CopyModel(grpc::CallbackServerContext* context,
-                                                      const v1::CopyModelRequest* request,
-                                                      v1::Model* response) {
-  return copy_.StartOnWorker(context, request, response, [this](auto* call) {
-    const absl::StatusOr<CopyModelInput> input = ReadCopyModel(call->request());
-    if (!input.ok()) return input.status();
-    return AnswerModel(
-        environment_.registry->Copy(input->source.id, input->source.revision, input->id,
-                                    input->reset_optimizer, input->request),
-        call);
-  });
+void ModelServiceImpl::AddVersionMethods(const ServiceMethods& service) {
+  service.AddWorked("CopyModel", environment_.clerks, this, &ModelServiceImpl::CopyModel);
+  service.AddWorked("PublishVersion", environment_.clerks, this, &ModelServiceImpl::PublishVersion);
+  service.AddWorked("GetModelVersion", environment_.clerks, this,
+                    &ModelServiceImpl::GetModelVersion);
+  service.AddWorked("ListModelVersions", environment_.clerks, this,
+                    &ModelServiceImpl::ListModelVersions);
+  service.AddWorked("DeleteModelVersion", environment_.clerks, this,
+                    &ModelServiceImpl::DeleteModelVersion);
+  service.AddWorked("SetAlias", environment_.clerks, this, &ModelServiceImpl::SetAlias);
+  service.AddWorked("DeleteAlias", environment_.clerks, this, &ModelServiceImpl::DeleteAlias);
+  service.AddUnary("RestoreVersion", this, &ModelServiceImpl::RestoreVersion);
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::PublishVersion(grpc::CallbackServerContext* context,
-                                                           const v1::PublishVersionRequest* request,
-                                                           v1::ModelVersion* response) {
-  return publish_.StartOnWorker(context, request, response, [this](auto* call) {
-    absl::StatusOr<PublishInput> input = ReadPublish(call->request());
-    if (!input.ok()) return input.status();
-    const absl::StatusOr<Registry::VersionResult> result = environment_.registry->Publish(
-        input->id, std::move(input->labels), input->if_step, input->request);
-    if (!result.ok()) return result.status();
-    if (result->replayed) call->scope().MarkReplayed();
-    WriteVersion(result->version, call->response());
-    return absl::OkStatus();
-  });
+absl::Status ModelServiceImpl::CopyModel(UnaryCall<v1::CopyModelRequest, v1::Model>* call) {
+  const absl::StatusOr<CopyModelInput> input = ReadCopyModel(call->request());
+  if (!input.ok()) return input.status();
+  return AnswerModel(environment_.registry->Copy(input->source.id, input->source.revision,
+                                                 input->id, input->reset_optimizer, input->request),
+                     call);
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::GetModelVersion(
-    grpc::CallbackServerContext* context, const v1::GetModelVersionRequest* request,
-    v1::ModelVersion* response) {
-  return get_version_.StartOnWorker(context, request, response, [this](auto* call) {
-    const absl::StatusOr<ModelReference> reference = ReadGetVersion(call->request());
-    if (!reference.ok()) return reference.status();
-    const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(reference->id);
-    if (!model.ok()) return model.status();
-    const absl::StatusOr<int64_t> number = (*model)->ResolveVersion(reference->revision);
-    if (!number.ok()) return number.status();
-    const absl::StatusOr<VersionDescription> version = (*model)->GetVersion(*number);
-    if (version.ok()) WriteVersion(*version, call->response());
-    return version.status();
-  });
+absl::Status ModelServiceImpl::PublishVersion(
+    UnaryCall<v1::PublishVersionRequest, v1::ModelVersion>* call) {
+  absl::StatusOr<PublishInput> input = ReadPublish(call->request());
+  if (!input.ok()) return input.status();
+  const absl::StatusOr<Registry::VersionResult> result = environment_.registry->Publish(
+      input->id, std::move(input->labels), input->if_step, input->request);
+  if (!result.ok()) return result.status();
+  if (result->replayed) call->scope().MarkReplayed();
+  WriteVersion(result->version, call->response());
+  return absl::OkStatus();
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::ListModelVersions(
-    grpc::CallbackServerContext* context, const v1::ListModelVersionsRequest* request,
-    v1::ListModelVersionsResponse* response) {
-  return list_versions_.StartOnWorker(context, request, response, [this](auto* call) {
-    const absl::StatusOr<ListVersionsInput> input = ReadListVersions(call->request());
-    if (!input.ok()) return input.status();
-    const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(input->id);
-    if (model.ok()) WriteVersions((*model)->ListVersions(), *input, call->response());
-    return model.status();
-  });
+absl::Status ModelServiceImpl::GetModelVersion(
+    UnaryCall<v1::GetModelVersionRequest, v1::ModelVersion>* call) {
+  const absl::StatusOr<ModelReference> reference = ReadGetVersion(call->request());
+  if (!reference.ok()) return reference.status();
+  const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(reference->id);
+  if (!model.ok()) return model.status();
+  const absl::StatusOr<int64_t> number = (*model)->ResolveVersion(reference->revision);
+  if (!number.ok()) return number.status();
+  const absl::StatusOr<VersionDescription> version = (*model)->GetVersion(*number);
+  if (version.ok()) WriteVersion(*version, call->response());
+  return version.status();
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::DeleteModelVersion(
-    grpc::CallbackServerContext* context, const v1::DeleteModelVersionRequest* request,
-    google::protobuf::Empty* response) {
-  return delete_version_.StartOnWorker(context, request, response, [this](auto* call) {
-    const absl::StatusOr<DeleteVersionInput> input = ReadDeleteVersion(call->request());
-    if (!input.ok()) return input.status();
-    const absl::StatusOr<Registry::VersionResult> result =
-        environment_.registry->DeleteVersion(input->id, input->number, input->request);
-    if (result.ok() && result->replayed) call->scope().MarkReplayed();
-    return result.status();
-  });
+absl::Status ModelServiceImpl::ListModelVersions(
+    UnaryCall<v1::ListModelVersionsRequest, v1::ListModelVersionsResponse>* call) {
+  const absl::StatusOr<ListVersionsInput> input = ReadListVersions(call->request());
+  if (!input.ok()) return input.status();
+  const absl::StatusOr<std::shared_ptr<Model>> model = environment_.registry->Find(input->id);
+  if (model.ok()) WriteVersions((*model)->ListVersions(), *input, call->response());
+  return model.status();
+}
+
+absl::Status ModelServiceImpl::DeleteModelVersion(
+    UnaryCall<v1::DeleteModelVersionRequest, google::protobuf::Empty>* call) {
+  const absl::StatusOr<DeleteVersionInput> input = ReadDeleteVersion(call->request());
+  if (!input.ok()) return input.status();
+  const absl::StatusOr<Registry::VersionResult> result =
+      environment_.registry->DeleteVersion(input->id, input->number, input->request);
+  if (result.ok() && result->replayed) call->scope().MarkReplayed();
+  return result.status();
+}
+
+absl::Status ModelServiceImpl::SetAlias(UnaryCall<v1::SetAliasRequest, v1::Model>* call) {
+  return ChangeAlias(ReadSetAlias(call->request()), {&call->scope(), call->response()});
+}
+
+absl::Status ModelServiceImpl::DeleteAlias(UnaryCall<v1::DeleteAliasRequest, v1::Model>* call) {
+  return ChangeAlias(ReadDeleteAlias(call->request()), {&call->scope(), call->response()});
 }
 
 absl::Status ModelServiceImpl::ChangeAlias(const absl::StatusOr<AliasInput>& input,
@@ -107,32 +112,13 @@ absl::Status ModelServiceImpl::ChangeAlias(const absl::StatusOr<AliasInput>& inp
   return absl::OkStatus();
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::SetAlias(grpc::CallbackServerContext* context,
-                                                     const v1::SetAliasRequest* request,
-                                                     v1::Model* response) {
-  return set_alias_.StartOnWorker(context, request, response, [this](auto* call) {
-    return ChangeAlias(ReadSetAlias(call->request()), {&call->scope(), call->response()});
+absl::Status ModelServiceImpl::RestoreVersion(
+    UnaryCall<v1::RestoreVersionRequest, v1::Model>* call) {
+  environment_.clerks->Submit([this, call] {
+    const absl::Status status = QueueRestore(call);
+    if (!status.ok()) call->Finish(status);
   });
-}
-
-grpc::ServerUnaryReactor* ModelServiceImpl::DeleteAlias(grpc::CallbackServerContext* context,
-                                                        const v1::DeleteAliasRequest* request,
-                                                        v1::Model* response) {
-  return delete_alias_.StartOnWorker(context, request, response, [this](auto* call) {
-    return ChangeAlias(ReadDeleteAlias(call->request()), {&call->scope(), call->response()});
-  });
-}
-
-grpc::ServerUnaryReactor* ModelServiceImpl::RestoreVersion(grpc::CallbackServerContext* context,
-                                                           const v1::RestoreVersionRequest* request,
-                                                           v1::Model* response) {
-  return restore_.Start(context, request, response, [this](RestoreCall* call) {
-    environment_.clerks->Submit([this, call] {
-      const absl::Status status = QueueRestore(call);
-      if (!status.ok()) call->Finish(status);
-    });
-    return absl::OkStatus();
-  });
+  return absl::OkStatus();
 }
 
 // The version is read here, on a clerk, so that the lane does not wait for the disk.

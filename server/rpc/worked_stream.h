@@ -24,9 +24,9 @@ template <typename Request, typename Response>
 class WorkedStream : public StreamCall<Request, Response> {
  public:
   // `workers` is borrowed.
-  WorkedStream(const Environment* environment, Workers* workers, RpcMetrics* metrics,
-               grpc::CallbackServerContext* context)
-      : StreamCall<Request, Response>(environment, metrics, context), workers_(workers) {}
+  WorkedStream(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics,
+               Workers* workers)
+      : StreamCall<Request, Response>(std::move(wire), environment, metrics), workers_(workers) {}
 
   void EndForStop() override { OnRefused(Stopping()); }
 

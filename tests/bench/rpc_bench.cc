@@ -173,7 +173,7 @@ void RunAgainstEcho(const Arguments& arguments, const char* argv0,
       Compare(arguments.protocol, ProgramPath(argv0, "echo-server"), channel, work);
     }
   }
-  // No bar: callbacks were chosen, and this tells what for.
+  // No bar: this tells why the server is on completion queues.
   for (const Work& work :
        std::vector<Work>{{"echo on completion queues, 64 in flight", {kPredict, wide, 64}},
                          {"echo on completion queues, latency", {kPredict, wide, 1}, 0, true}}) {
