@@ -18,6 +18,8 @@ constexpr int64_t kBlockFloats = 131'072;
 constexpr int64_t kMaxBlockRows = 240;
 // Whole tiles, and the least that is worth another thread.
 constexpr int64_t kRowStep = 8;
+// Multiply-adds of a share, at least: some 100 to 200 µs, for another thread must be woken.
+constexpr int64_t kShareWork = 10'000'000;
 constexpr int64_t kLineFloats = kAlignmentBytes / sizeof(float);
 
 int64_t RoundUp(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
@@ -63,6 +65,7 @@ struct Predictor::Packed {
   int64_t input_stride;
   int64_t hidden_stride = 0;
   int64_t block_rows;
+  int64_t row_work = 1;  // multiply-adds
 };
 
 struct Predictor::Scratch::Buffers {
@@ -82,6 +85,7 @@ Predictor::Packed::Packed(const Network& network, std::span<const float> paramet
   int64_t widest = 1;
   for (int64_t i = 0; i < network.layer_count(); ++i) {
     layers.push_back(PackLayer(network, parameters, i));
+    row_work += layers.back().weights.inputs() * layers.back().weights.units();
     widest = std::max(widest, layers.back().weights.inputs());
     if (i > 0)
       hidden_stride = std::max(hidden_stride, ScratchStride(layers.back().weights.inputs()));
@@ -144,7 +148,9 @@ void Predictor::Run(ConstMatrixView inputs, MatrixView outputs, MatrixView logit
   CHAINRULE_CHECK(inputs.columns == packed_->input_width());
   CHAINRULE_CHECK(outputs.columns == packed_->output_width() && outputs.rows == inputs.rows);
   const int64_t lanes = executor == nullptr ? 1 : executor->threads();
-  const int64_t share = std::max<int64_t>(RoundUp((inputs.rows + lanes - 1) / lanes, kRowStep), 1);
+  const int64_t wanted =
+      std::max((inputs.rows + lanes - 1) / lanes, kShareWork / packed_->row_work);
+  const int64_t share = RoundUp(std::max<int64_t>(wanted, 1), kRowStep);
   const int64_t count = (inputs.rows + share - 1) / share;
   scratch->buffers_->Reserve(static_cast<size_t>(count),
                              static_cast<size_t>(packed_->lane_floats()));

@@ -1,7 +1,6 @@
 #include "server/compute/batcher.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <iterator>
 #include <map>
@@ -9,8 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "engine/core/mutex.h"
 #include "server/compute/batch.h"
 #include "server/models/errors.h"
@@ -21,22 +18,19 @@ using engine::MutexLock;
 
 namespace {
 
-// What one caller takes, from an answer to its next call, at most if it does little else:
-// on a virtual machine each thread that is woken on a core at rest takes 50 to 100 µs.
-constexpr absl::Duration kAwake = absl::Milliseconds(1);
-// So many calls in turn that it is one caller, and not a gap among many: with many callers
-// all cores have work, and nobody is to watch for more.
-constexpr int kEnoughInTurn = 16;
-// Longer than gRPC or a caller on this machine takes with the core; less than the slice of
-// who computes.
-constexpr absl::Duration kLongYield = absl::Microseconds(300);
-constexpr int kCallsUntilRetry = 1'000;
+// Multiply-adds that the thread which brings calls may do itself, for all of them that are
+// here: some 50 to 100 µs, about what it takes to wake another thread.
+constexpr int64_t kSmallWork = 2'000'000;
 
 // For a call that no numbers were found for.
 std::shared_ptr<const Snapshot> SettingsAlone(const Model& model) {
   absl::StatusOr<std::shared_ptr<const ModelSettings>> settings = model.settings();
   if (!settings.ok()) settings = std::make_shared<const ModelSettings>();
   return std::make_shared<const Snapshot>(*std::move(settings), nullptr, engine::ModelState());
+}
+
+const Snapshot& SnapshotInMemory(const PredictCall& call) {
+  return call.pinned != nullptr ? *call.pinned : *call.seen;
 }
 
 void Refuse(Batch* batch) {
@@ -59,10 +53,10 @@ class Batcher::Impl {
   void WaitForNumbers(PredictCall call);
   void Load(const Cold& cold);
   void Queue(PredictCall call);
+  // Runs it on this thread, if it is small and no other thread is at work. False: it is not.
+  bool RunHere(PredictCall* call);
+  bool IsQuiet();
   void Loop();
-  // Waits for work, for a while awake. False: there is none, and none will come.
-  bool WaitForWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void WaitAwake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends what waits and is cancelled.
   void FailWaiting();
   // The oldest call, and those of the same model that wait and fit in one batch with it.
@@ -78,18 +72,14 @@ class Batcher::Impl {
   // Calls that wait for numbers, by what they wait for; each is read once for all of them.
   std::map<Cold, std::vector<PredictCall>> cold_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  // Whether a worker watches `arrivals_`, so that none needs to be woken.
-  bool awake_ ABSL_GUARDED_BY(mutex_) = false;
-  int idle_ ABSL_GUARDED_BY(mutex_) = 0;  // workers that wait
-  // Calls in a row that came alone and soon, as from one caller that waits for each answer;
-  // negative while nobody is to watch for them.
-  int in_turn_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::atomic<uint64_t> arrivals_{0};
+  int at_work_ ABSL_GUARDED_BY(mutex_) = 0;  // workers that run a batch
+  engine::Mutex here_mutex_;                 // of the one thread that runs a call itself
+  BatchRunner here_ ABSL_GUARDED_BY(here_mutex_);
   std::vector<std::thread> threads_;
 };
 
 Batcher::Impl::Impl(const Options& options, const engine::Executor* executor)
-    : options_(options), executor_(executor) {
+    : options_(options), executor_(executor), here_(executor) {
   for (int i = 0; i < options.workers; ++i) threads_.emplace_back([this] { Loop(); });
 }
 
@@ -148,49 +138,31 @@ void Batcher::Impl::Load(const Cold& cold) {
 void Batcher::Impl::Queue(PredictCall call) {
   // The node is made before the lock is taken; within it calls only change lists, and wake:
   // once it is given back the call may be answered, and the batcher gone with the last one.
+  if (RunHere(&call)) return;
   Batch one;
   one.emplace_back(std::move(call));
   {
     MutexLock lock(&mutex_);
     if (!stopping_) queue_.splice(queue_.end(), one);
-    arrivals_.fetch_add(1, std::memory_order_release);
-    if (!awake_) changed_.NotifyOne();
+    changed_.NotifyOne();
   }
   if (!one.empty()) Refuse(&one);
 }
 
-bool Batcher::Impl::WaitForWork() {
-  if (queue_.empty() && !stopping_) {
-    const absl::Time begin = absl::Now();
-    ++idle_;
-    if (in_turn_ >= kEnoughInTurn && !awake_) WaitAwake();
-    while (queue_.empty() && !stopping_) changed_.Wait(&mutex_);
-    const absl::Duration wait = absl::Now() - begin;
-    const bool in_turn = queue_.size() == 1 && idle_ == options_.workers && wait < kAwake;
-    in_turn_ = in_turn || in_turn_ < 0 ? in_turn_ + 1 : 0;
-    --idle_;
-  }
-  return !queue_.empty();
+bool Batcher::Impl::IsQuiet() {
+  MutexLock lock(&mutex_);
+  return queue_.empty() && at_work_ == 0 && !stopping_;
 }
 
-// Yields rather than sleeps, so a call that comes need not wait until a sleeper has been
-// woken. Where a yield takes long somebody else has work for the core, and a sleeper would
-// be given it sooner: then it sleeps, and for many calls does not try again.
-void Batcher::Impl::WaitAwake() {
-  awake_ = true;
-  const uint64_t seen = arrivals_.load(std::memory_order_relaxed);
-  mutex_.Unlock();
-  const absl::Time begin = absl::Now();
-  absl::Time now = begin;
-  bool crowded = false;
-  while (arrivals_.load(std::memory_order_acquire) == seen && now - begin < kAwake && !crowded) {
-    std::this_thread::yield();
-    const absl::Time before = std::exchange(now, absl::Now());
-    crowded = now - before > kLongYield;
-  }
-  mutex_.Lock();
-  awake_ = false;
-  if (crowded) in_turn_ = -kCallsUntilRetry;
+bool Batcher::Impl::RunHere(PredictCall* call) {
+  const int64_t parameters = SnapshotInMemory(*call).network().parameter_count();
+  if (call->calls_here < 1 || call->calls_here * call->rows * parameters > kSmallWork) return false;
+  if (!IsQuiet() || !here_mutex_.TryLock()) return false;
+  Batch one;
+  one.emplace_back(std::move(*call));
+  here_.Run(&one);
+  here_mutex_.Unlock();
+  return true;
 }
 
 void Batcher::Impl::FailWaiting() {
@@ -214,23 +186,25 @@ void Batcher::Impl::Loop() {
     bool stopping = false;
     {
       MutexLock lock(&mutex_);
-      if (!WaitForWork()) return;
+      while (queue_.empty() && !stopping_) changed_.Wait(&mutex_);
+      if (queue_.empty()) return;
       batch = TakeBatch();
       stopping = stopping_;
-      // Others that came while this worker watched were not announced.
-      if (!queue_.empty()) changed_.NotifyOne();
+      ++at_work_;
     }
     if (stopping) {
       Refuse(&batch);
     } else {
       runner.Run(&batch);
     }
+    MutexLock lock(&mutex_);
+    --at_work_;
   }
 }
 
 int64_t Batcher::Impl::MaxRows(const PredictCall& call) const {
-  const Snapshot* const snapshot = call.pinned != nullptr ? call.pinned.get() : call.seen.get();
-  const int64_t floats = call.inputs.columns + snapshot->network().spec().output_width();
+  const int64_t floats =
+      call.inputs.columns + SnapshotInMemory(call).network().spec().output_width();
   const int64_t row_bytes = floats * static_cast<int64_t>(sizeof(float));
   return std::min(options_.max_batch_rows, options_.max_batch_bytes / row_bytes);
 }

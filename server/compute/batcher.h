@@ -1,9 +1,10 @@
 // Batcher: concurrent predictions with one model share matrix products. It adds no
 // wait: a call that comes while a worker is free runs at once; those that come while
-// all are busy are gathered, by model and version, and run together. The live snapshot is
-// taken when a batch is formed.
+// all are busy are gathered, by model and version, and run together. A small one that comes
+// while nobody works runs on the thread that brings it. The live snapshot is taken when a
+// batch is formed.
 // Thread-safe. Every call's `done` is called exactly once, on a worker's thread (on the
-// caller's if it is refused at once), also when it was cancelled or its deadline passed
+// caller's if it is small or refused at once), also when it was cancelled or its deadline passed
 // while it waited: then when a worker next forms a batch, or has run a block of a long call.
 #ifndef CHAINRULE_SERVER_COMPUTE_BATCHER_H_
 #define CHAINRULE_SERVER_COMPUTE_BATCHER_H_
@@ -30,6 +31,9 @@ struct PredictCall {
   int64_t version = 0;
   engine::ElementRows inputs;  // borrowed until done
   int64_t rows = 0;
+  // How many calls are here at the moment, this one included: a small one among few runs on
+  // the thread that brings it. 0: it never does.
+  int64_t calls_here = 0;
   // Called on a worker when the batch is formed, at most once: where the outputs and,
   // unless null, the logits go; they are borrowed until done. May be where the reply is
   // allocated. An error may still follow.
