@@ -96,9 +96,13 @@ int64_t ScratchStride(const Product& product, int64_t columns) {
 }
 
 void Multiply(const Product& product, const Tile& tile, MatrixView part) {
-  Gemm(product.transpose_a, product.transpose_b, product.alpha,
-       OpRows(product.transpose_a, product.a, tile.row, tile.rows),
-       OpColumns(product.transpose_b, product.b, tile.column, tile.columns), product.beta, part);
+  const ConstMatrixView a = OpRows(product.transpose_a, product.a, tile.row, tile.rows);
+  const ConstMatrixView b = OpColumns(product.transpose_b, product.b, tile.column, tile.columns);
+  if (product.kernel != nullptr) {
+    product.kernel(a, b, part);
+  } else {
+    Gemm(product.transpose_a, product.transpose_b, product.alpha, a, b, product.beta, part);
+  }
   product.epilogue(tile, part);
 }
 

@@ -1,5 +1,6 @@
 #include "engine/nn/dense.h"
 
+#include "engine/kernels/dot_products.h"
 #include "engine/kernels/reduce.h"
 #include "engine/nn/row_blocks.h"
 
@@ -18,20 +19,30 @@ constexpr auto kNothing = [](const Tile&, MatrixView) {};
 void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, MatrixView a,
                     Epilogue then) const {
   if (activation_.kind != Activation::kSoftmax) {
-    ParallelGemm(executor, Transpose::kNo, Transpose::kYes, 1.0F, x, weights_, 0.0F, z,
-                 [&](const Tile& tile, MatrixView part) {
-                   const MatrixView active = TileOf(a, tile);
-                   AddBiasActivate(activation_, Part(bias_, tile), part, active);
-                   then(tile, active);
-                 });
-    return;
+    return Multiply(executor, x, z, [&](const Tile& tile, MatrixView part) {
+      const MatrixView active = TileOf(a, tile);
+      AddBiasActivate(activation_, Part(bias_, tile), part, active);
+      then(tile, active);
+    });
   }
   // A softmax needs whole rows, which a tile may not hold.
-  ParallelGemm(executor, Transpose::kNo, Transpose::kYes, 1.0F, x, weights_, 0.0F, z);
+  Multiply(executor, x, z, kNothing);
   ForRowBlocks(executor, z.rows, z.columns, [&](int64_t first, int64_t count) {
     AddBiasActivate(activation_, bias_, z.Rows(first, count), a.Rows(first, count));
     then({.row = first, .column = 0, .rows = count, .columns = z.columns}, a.Rows(first, count));
   });
+}
+
+void Dense::Multiply(const Executor& executor, ConstMatrixView x, MatrixView z,
+                     Epilogue then) const {
+  const Product product{
+      .transpose_b = Transpose::kYes,
+      .a = x,
+      .b = weights_,
+      .c = z,
+      .epilogue = then,
+      .kernel = DotProductsSuit(z.rows, z.columns, x.columns) ? DotProducts : nullptr};
+  ParallelGemm(executor, std::span(&product, 1));
 }
 
 // Z = X·Wᵀ + b  ⇒  dW = dZᵀ·X,  db = Σ_rows dZ,  dX = dZ·W. A tile of dW has some units

@@ -56,6 +56,9 @@ class Dense {
   void BackwardInputs(const Executor& executor, ConstMatrixView dz, MatrixView dx) const;
 
  private:
+  // z ← x·Wᵀ.
+  void Multiply(const Executor& executor, ConstMatrixView x, MatrixView z, Epilogue then) const;
+
   ConstMatrixView weights_;
   std::span<const float> bias_;
   ActivationFunction activation_;

@@ -13,7 +13,8 @@ namespace {
 struct Shape {
   int64_t batch, inputs, units;
 };
-const Shape kShapes[] = {{1, 1, 1}, {3, 5, 7}, {16, 17, 15}, {33, 64, 31}, {200, 90, 130}};
+const Shape kShapes[] = {{1, 1, 1},    {3, 5, 7},      {16, 17, 15},
+                         {33, 64, 31}, {200, 90, 130}, {40, 257, 35}};
 
 double Sum(ConstMatrixView x, ConstMatrixView w, std::span<const float> b, int64_t i, int64_t j) {
   double z = b[static_cast<size_t>(j)];
