@@ -127,25 +127,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace chainrule::engine {
 
-namespace {
-
 HWY_EXPORT(DotProductsTarget);
-
-// By measurement against sgemm (adr/0002). With more rows its packing is soon paid back, with
-// few inputs the sums of lanes are not.
-constexpr int64_t kMostRows = 128;
-constexpr int64_t kLeastInputs = 128;
-// OpenBLAS has kernels of its own for smaller products, which do not pack either.
-constexpr int64_t kLeastOutputs = 1'200;
-// X stays in a second-level cache.
-constexpr int64_t kMostFloats = 131'072;
-
-}  // namespace
-
-bool DotProductsSuit(int64_t rows, int64_t units, int64_t inputs) {
-  return rows <= kMostRows && rows * units >= kLeastOutputs &&
-         inputs >= std::max(kLeastInputs, 2 * rows) && rows * inputs <= kMostFloats;
-}
 
 void DotProducts(ConstMatrixView x, ConstMatrixView w, MatrixView z) {
   HWY_DYNAMIC_DISPATCH(DotProductsTarget)(x, w, z);

@@ -5,15 +5,9 @@
 #ifndef CHAINRULE_ENGINE_KERNELS_DOT_PRODUCTS_H_
 #define CHAINRULE_ENGINE_KERNELS_DOT_PRODUCTS_H_
 
-#include <cstdint>
-
 #include "engine/core/matrix.h"
 
 namespace chainrule::engine {
-
-// Whether DotProducts is the faster way to such a product. Decides bits: a function of the
-// shape alone.
-bool DotProductsSuit(int64_t rows, int64_t units, int64_t inputs);
 
 // z ← x·wᵀ. Each output is summed over the inputs in as many chains of fused multiply-adds
 // as the SIMD target has lanes, whose sums are added in a fixed order: bits depend on the

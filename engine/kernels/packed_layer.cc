@@ -32,6 +32,15 @@ struct Product {
   size_t z_stride;
   size_t inputs;
   size_t units;
+  bool add = false;  // to what is in z: the sums of the blocks of inputs before these
+};
+
+// Some units' weights for some inputs, which are to be turned into a panel.
+struct PanelSource {
+  const float* weights;
+  size_t stride;
+  size_t units;
+  size_t inputs;
 };
 
 }  // namespace chainrule::engine
@@ -102,7 +111,7 @@ HWY_INLINE void TileBlock(const Product& product, size_t row, size_t column, siz
     for (size_t v = 0; v < kVectors; ++v) {
       const size_t place = column + v * kLanes;
       if (place >= product.units) break;
-      StoreSums(sums[r][v], begin == 0, product.units - place,
+      StoreSums(sums[r][v], begin == 0 && !product.add, product.units - place,
                 product.z + (row + r) * product.z_stride + place);
     }
   }
@@ -151,6 +160,76 @@ void MultiplyPacked(const Product& product, size_t rows) {
   if (whole < rows) LastRows<kMaxRows - 1>(product, whole, rows);
 }
 
+// The weights of four units for four inputs.
+#if HWY_TARGET == HWY_SCALAR
+HWY_INLINE void TurnSquare(const float* from, size_t stride, float* to) {
+  for (size_t k = 0; k < 4; ++k) {
+    for (size_t unit = 0; unit < 4; ++unit) to[k * kPanelWidth + unit] = from[unit * stride + k];
+  }
+}
+#else
+HWY_INLINE void TurnSquare(const float* from, size_t stride, float* to) {
+  const hn::FixedTag<float, 4> d;
+  const hn::FixedTag<double, 2> pairs;
+  const auto a = hn::LoadU(d, from);
+  const auto b = hn::LoadU(d, from + stride);
+  const auto c = hn::LoadU(d, from + 2 * stride);
+  const auto e = hn::LoadU(d, from + 3 * stride);
+  const auto ab = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
+  const auto ce = hn::BitCast(pairs, hn::InterleaveLower(d, c, e));
+  const auto ab_up = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
+  const auto ce_up = hn::BitCast(pairs, hn::InterleaveUpper(d, c, e));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ce)), d, to);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ce)), d, to + kPanelWidth);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab_up, ce_up)), d, to + 2 * kPanelWidth);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_up, ce_up)), d, to + 3 * kPanelWidth);
+}
+#endif
+
+// A cache line of each unit's weights at a time, and the panel's part they go to is
+// small enough for the first-level cache. Places of units that are not there are left alone.
+void TurnPanel(const PanelSource& source, float* panel) {
+  constexpr size_t kStep = 16;
+  const size_t square_units = source.units / 4 * 4;
+  const size_t square_inputs = source.inputs / 4 * 4;
+  for (size_t begin = 0; begin < square_inputs; begin += kStep) {
+    const size_t end = std::min(square_inputs, begin + kStep);
+    for (size_t unit = 0; unit < square_units; unit += 4) {
+      for (size_t k = begin; k < end; k += 4) {
+        TurnSquare(source.weights + unit * source.stride + k, source.stride,
+                   panel + k * kPanelWidth + unit);
+      }
+    }
+  }
+  for (size_t k = 0; k < source.inputs; ++k) {
+    for (size_t unit = k < square_inputs ? square_units : 0; unit < source.units; ++unit) {
+      panel[k * kPanelWidth + unit] = source.weights[unit * source.stride + k];
+    }
+  }
+}
+
+// Panel by panel and block by block, each of which stays in the first-level cache while
+// all rows pass.
+void MultiplyUnpacked(const Product& product, const PanelSource& weights, size_t rows) {
+  HWY_ALIGN float panel[kBlock * kPanelWidth];
+  for (size_t unit = 0; unit < weights.units; unit += kPanelWidth) {
+    Product part = product;
+    part.panels = panel;
+    part.units = std::min(kPanelWidth, weights.units - unit);
+    part.z += unit;
+    if (part.units < kPanelWidth) std::fill_n(panel, kBlock * kPanelWidth, 0.0F);
+    for (size_t k = 0; k < weights.inputs; k += kBlock) {
+      part.x = product.x + k;
+      part.inputs = std::min(kBlock, weights.inputs - k);
+      part.add = k > 0;
+      TurnPanel(
+          {weights.weights + unit * weights.stride + k, weights.stride, part.units, part.inputs},
+          panel);
+      MultiplyPacked(part, rows);
+    }
+  }
+}
+
 size_t PanelWidth() { return kPanelWidth; }
 
 bool Fuses() { return HWY_NATIVE_FMA != 0; }
@@ -164,24 +243,29 @@ HWY_AFTER_NAMESPACE();
 namespace chainrule::engine {
 
 HWY_EXPORT(MultiplyPacked);
+HWY_EXPORT(MultiplyUnpacked);
+HWY_EXPORT(TurnPanel);
 HWY_EXPORT(PanelWidth);
 HWY_EXPORT(Fuses);
 HWY_EXPORT(TargetName);
 
 namespace {
 
-// A cache line of each unit's weights at a time, and the panel's part they go to is
-// small enough for the first-level cache.
-void PackPanel(ConstMatrixView weights, int64_t width, float* panel) {
-  constexpr int64_t kStep = 16;
-  for (int64_t begin = 0; begin < weights.columns; begin += kStep) {
-    const int64_t end = std::min(weights.columns, begin + kStep);
-    for (int64_t unit = 0; unit < weights.rows; ++unit) {
-      const float* const row = weights.row(unit).data();
-      float* const place = panel + unit;
-      for (int64_t k = begin; k < end; ++k) place[k * width] = row[k];
-    }
-  }
+PanelSource SourceOf(ConstMatrixView weights) {
+  return {.weights = weights.data,
+          .stride = static_cast<size_t>(weights.stride),
+          .units = static_cast<size_t>(weights.rows),
+          .inputs = static_cast<size_t>(weights.columns)};
+}
+
+Product ProductOf(ConstMatrixView x, MatrixView z) {
+  return {.x = x.data,
+          .x_stride = static_cast<size_t>(x.stride),
+          .panels = nullptr,
+          .z = z.data,
+          .z_stride = static_cast<size_t>(z.stride),
+          .inputs = static_cast<size_t>(x.columns),
+          .units = static_cast<size_t>(z.columns)};
 }
 
 }  // namespace
@@ -194,19 +278,20 @@ PackedLayer::PackedLayer(ConstMatrixView weights)
   panels_ = AlignedBuffer(static_cast<size_t>(padded * inputs_));
   for (int64_t unit = 0; unit < units_; unit += panel_width_) {
     const int64_t count = std::min(panel_width_, units_ - unit);
-    PackPanel(weights.Rows(unit, count), panel_width_, panels_.data() + unit * inputs_);
+    HWY_DYNAMIC_DISPATCH(TurnPanel)
+    (SourceOf(weights.Rows(unit, count)), panels_.data() + unit * inputs_);
   }
 }
 
 void PackedLayer::Multiply(ConstMatrixView x, MatrixView z) const {
-  const Product product{.x = x.data,
-                        .x_stride = static_cast<size_t>(x.stride),
-                        .panels = panels_.data(),
-                        .z = z.data,
-                        .z_stride = static_cast<size_t>(z.stride),
-                        .inputs = static_cast<size_t>(inputs_),
-                        .units = static_cast<size_t>(units_)};
+  Product product = ProductOf(x, z);
+  product.panels = panels_.data();
   HWY_DYNAMIC_DISPATCH(MultiplyPacked)(product, static_cast<size_t>(x.rows));
+}
+
+void ChainMultiply(ConstMatrixView x, ConstMatrixView weights, MatrixView z) {
+  HWY_DYNAMIC_DISPATCH(MultiplyUnpacked)
+  (ProductOf(x, z), SourceOf(weights), static_cast<size_t>(x.rows));
 }
 
 void NaiveChainMultiply(ConstMatrixView weights, ConstMatrixView x, MatrixView z) {

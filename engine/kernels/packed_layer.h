@@ -41,6 +41,10 @@ class PackedLayer {
   AlignedBuffer panels_;  // ⌈units/width⌉ panels [inputs × width], zeros beyond the last unit
 };
 
+// z ← x·Wᵀ of weights as they lie, which are packed on the way, a panel at a time: the same
+// bits as PackedLayer's, for weights that are used once.
+void ChainMultiply(ConstMatrixView x, ConstMatrixView weights, MatrixView z);
+
 // z ← x·Wᵀ by the chain's definition, one output at a time: the twin, equal to the bit.
 void NaiveChainMultiply(ConstMatrixView weights, ConstMatrixView x, MatrixView z);
 

@@ -1,7 +1,7 @@
 #include "engine/nn/dense.h"
 
-#include "engine/kernels/dot_products.h"
 #include "engine/kernels/reduce.h"
+#include "engine/nn/forward_kernel.h"
 #include "engine/nn/row_blocks.h"
 
 namespace chainrule::engine {
@@ -35,13 +35,12 @@ void Dense::Forward(const Executor& executor, ConstMatrixView x, MatrixView z, M
 
 void Dense::Multiply(const Executor& executor, ConstMatrixView x, MatrixView z,
                      Epilogue then) const {
-  const Product product{
-      .transpose_b = Transpose::kYes,
-      .a = x,
-      .b = weights_,
-      .c = z,
-      .epilogue = then,
-      .kernel = DotProductsSuit(z.rows, z.columns, x.columns) ? DotProducts : nullptr};
+  const Product product{.transpose_b = Transpose::kYes,
+                        .a = x,
+                        .b = weights_,
+                        .c = z,
+                        .epilogue = then,
+                        .kernel = ForwardKernel(z.rows, z.columns, x.columns)};
   ParallelGemm(executor, std::span(&product, 1));
 }
 

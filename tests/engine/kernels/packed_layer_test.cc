@@ -70,6 +70,10 @@ TEST_P(PackedLayerTest, EqualsItsTwinToTheBit) {
         NaiveChainMultiply(weights.view(), x.view(), expected.view());
         ASSERT_TRUE(SameBits(Multiply(layer, x.view()).view(), expected.view()))
             << inputs << " inputs, " << units << " units, " << rows << " rows";
+        Matrix unpacked(rows, units);
+        ChainMultiply(x.view(), weights.view(), unpacked.view());
+        ASSERT_TRUE(SameBits(unpacked.view(), expected.view()))
+            << inputs << " inputs, " << units << " units, " << rows << " rows";
       }
     }
   }
@@ -106,14 +110,18 @@ TEST_P(PackedLayerTest, IsTheProductThatTheDefinitionSays) {
 }
 
 TEST_P(PackedLayerTest, WorksOnBlocksAndWritesNothingBeside) {
-  const Matrix weights = RandomMatrix(21, 40, 1);
+  const Matrix wide_weights = RandomMatrix(22, 50, 1);
+  const ConstMatrixView weights = wide_weights.view().Block(1, 5, 21, 40);
   const Matrix wide = RandomMatrix(9, 60, 2);
   const ConstMatrixView x = wide.view().Block(1, 3, 7, 40);
   Matrix z = RandomMatrix(9, 30, 3);
+  Matrix unpacked = RandomMatrix(9, 30, 3);
   Matrix expected = RandomMatrix(9, 30, 3);
-  PackedLayer(weights.view()).Multiply(x, z.view().Block(1, 2, 7, 21));
-  NaiveChainMultiply(weights.view(), x, expected.view().Block(1, 2, 7, 21));
+  PackedLayer(weights).Multiply(x, z.view().Block(1, 2, 7, 21));
+  ChainMultiply(x, weights, unpacked.view().Block(1, 2, 7, 21));
+  NaiveChainMultiply(weights, x, expected.view().Block(1, 2, 7, 21));
   EXPECT_TRUE(SameBits(z.view(), expected.view()));
+  EXPECT_TRUE(SameBits(unpacked.view(), expected.view()));
 }
 
 TEST_P(PackedLayerTest, InfinityInOneRowStaysInIt) {
