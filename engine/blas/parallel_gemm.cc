@@ -73,15 +73,30 @@ TileSize ChooseTileSize(Transpose transpose_a, int64_t rows, int64_t columns, in
 
 namespace {
 
+// Floats of a strip in scratch.
+constexpr int64_t kStripFloats = 32'768;
+
+TileSize StripSize(int64_t rows, int64_t columns) {
+  const int64_t fitting = kStripFloats / std::max<int64_t>(columns, 1) / kSideStep * kSideStep;
+  return {.rows = std::min(rows, std::max(fitting, kSideStep)), .columns = columns};
+}
+
 int64_t InnerOf(const Product& product) {
   return product.transpose_a == Transpose::kYes ? product.a.rows : product.a.columns;
+}
+
+TileSize SizeFor(const Product& product) {
+  const int64_t rows = product.c.rows;
+  const int64_t columns = product.c.columns;
+  if (product.kernel != nullptr && product.scratch != nullptr) return StripSize(rows, columns);
+  return ChooseTileSize(product.transpose_a, rows, columns, InnerOf(product));
 }
 
 // The tiles of one product, in a loop over several products'.
 struct Grid {
   explicit Grid(const Product& of)
       : product(&of),
-        size(ChooseTileSize(of.transpose_a, of.c.rows, of.c.columns, InnerOf(of))),
+        size(SizeFor(of)),
         count(of.c.size() == 0
                   ? 0
                   : CeilDivide(of.c.rows, size.rows) * CeilDivide(of.c.columns, size.columns)) {}
@@ -99,7 +114,7 @@ void Multiply(const Product& product, const Tile& tile, MatrixView part) {
   const ConstMatrixView a = OpRows(product.transpose_a, product.a, tile.row, tile.rows);
   const ConstMatrixView b = OpColumns(product.transpose_b, product.b, tile.column, tile.columns);
   if (product.kernel != nullptr) {
-    product.kernel(a, b, part);
+    product.kernel(product.alpha, a, b, product.beta, part);
   } else {
     Gemm(product.transpose_a, product.transpose_b, product.alpha, a, b, product.beta, part);
   }

@@ -37,8 +37,9 @@ TileSize ChooseTileSize(Transpose transpose_a, int64_t rows, int64_t columns, in
 // thread, while it is warm. `part` is the tile, and may be written.
 using Epilogue = absl::FunctionRef<void(const Tile& tile, MatrixView part)>;
 
-// c ← op(a)·op(b), of a product whose transposes it knows.
-using TileKernel = void (*)(ConstMatrixView a, ConstMatrixView b, MatrixView c);
+// c ← alpha·op(a)·op(b) + beta·c, of a product whose transposes it knows.
+using TileKernel = void (*)(float alpha, ConstMatrixView a, ConstMatrixView b, float beta,
+                            MatrixView c);
 
 // c ← alpha·op(a)·op(b) + beta·c, as Gemm.
 struct Product {
@@ -54,7 +55,8 @@ struct Product {
   // a stride, is not written, and beta is 0. Tiles of whole rows have c's stride, with
   // zeros in the gaps.
   TileScratch* scratch = nullptr;
-  // Not null: multiplies the tiles in the place of Gemm; alpha is 1 and beta 0.
+  // Not null: multiplies the tiles in the place of Gemm. It packs nothing that tiles share,
+  // so that those in scratch are strips of whole rows that the nearest caches hold.
   TileKernel kernel = nullptr;
 };
 

@@ -1,7 +1,9 @@
 #include "engine/nn/dense.h"
 
+#include <utility>
+
 #include "engine/kernels/reduce.h"
-#include "engine/nn/forward_kernel.h"
+#include "engine/nn/product_kernels.h"
 #include "engine/nn/row_blocks.h"
 
 namespace chainrule::engine {
@@ -60,7 +62,12 @@ void Dense::Backward(const Executor& executor, ConstMatrixView x, ConstMatrixVie
     then.dw(tile, part);
     if (tile.column == 0) sum_bias(tile.row, tile.rows);
   };
-  const Product products[] = {{.a = dz, .b = weights_, .c = dx, .epilogue = then.dx},
+  const auto [units, inputs] = std::pair(weights_.rows, weights_.columns);
+  const Product products[] = {{.a = dz,
+                               .b = weights_,
+                               .c = dx,
+                               .epilogue = then.dx,
+                               .kernel = InputGradientKernel(dz.rows, units, inputs)},
                               {.transpose_a = Transpose::kYes,
                                .alpha = gradient.scale,
                                .a = dz,
@@ -68,7 +75,8 @@ void Dense::Backward(const Executor& executor, ConstMatrixView x, ConstMatrixVie
                                .beta = gradient.keep,
                                .c = gradient.dw,
                                .epilogue = after_dw,
-                               .scratch = gradient.scratch}};
+                               .scratch = gradient.scratch,
+                               .kernel = WeightGradientKernel(dz.rows, units, inputs)}};
   std::span<const Product> wanted(products);
   if (gradient.dw.data == nullptr) {
     sum_bias(0, dz.columns);

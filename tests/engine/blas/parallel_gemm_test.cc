@@ -155,6 +155,38 @@ TEST(ParallelGemmsTest, SeveralProductsInOneLoopAreEachAsAlone) {
   }
 }
 
+// Of a kernel that packs nothing, tiles in scratch are strips of whole rows.
+TEST(ParallelGemmKernelTest, StripsInScratchAreTheProductByTheKernel) {
+  const auto turned = [](float alpha, ConstMatrixView a, ConstMatrixView b, float beta,
+                         MatrixView c) {
+    NaiveGemm(Transpose::kYes, Transpose::kNo, alpha, a, b, beta, c);
+  };
+  for (const auto& [rows, columns] : {std::pair(100, 3'000), std::pair(70, 9), std::pair(0, 5)}) {
+    const Matrix a = RandomMatrix(4, rows, 1);
+    const Matrix b = RandomMatrix(4, columns, 2);
+    Matrix expected(rows, columns);
+    turned(0.5F, a.view(), b.view(), 0.0F, expected.view());
+    Matrix c(rows, columns);
+    const auto gather = [&](const Tile& tile, MatrixView part) {
+      EXPECT_EQ(tile.columns, columns);
+      for (int64_t i = 0; i < tile.rows; ++i) {
+        std::ranges::copy(part.row(i), c.view().row(tile.row + i).begin());
+      }
+    };
+    TileScratch scratch(3);
+    const Product product{.transpose_a = Transpose::kYes,
+                          .alpha = 0.5F,
+                          .a = a.view(),
+                          .b = b.view(),
+                          .c = MatrixView(nullptr, rows, columns),
+                          .epilogue = gather,
+                          .scratch = &scratch,
+                          .kernel = turned};
+    ParallelGemm(Executor(3), std::span(&product, 1));
+    EXPECT_TRUE(std::equal(c.data(), c.data() + c.view().size(), expected.data())) << rows;
+  }
+}
+
 TEST(ParallelGemmEmptyTest, EmptyOutputsRunNothing) {
   Matrix c(0, 5);
   int tiles = 0;
