@@ -208,20 +208,20 @@ void TurnPanel(const PanelSource& source, float* panel) {
   }
 }
 
-// Panel by panel and block by block, each of which stays in the first-level cache while
-// all rows pass.
+// Block by block of inputs, which stay in the second-level cache while all panels pass; each
+// panel's part stays in the first while all rows pass.
 void MultiplyUnpacked(const Product& product, const PanelSource& weights, size_t rows) {
   HWY_ALIGN float panel[kBlock * kPanelWidth];
-  for (size_t unit = 0; unit < weights.units; unit += kPanelWidth) {
+  for (size_t k = 0; k < weights.inputs; k += kBlock) {
     Product part = product;
+    part.x = product.x + k;
     part.panels = panel;
-    part.units = std::min(kPanelWidth, weights.units - unit);
-    part.z += unit;
-    if (part.units < kPanelWidth) std::fill_n(panel, kBlock * kPanelWidth, 0.0F);
-    for (size_t k = 0; k < weights.inputs; k += kBlock) {
-      part.x = product.x + k;
-      part.inputs = std::min(kBlock, weights.inputs - k);
-      part.add = k > 0;
+    part.inputs = std::min(kBlock, weights.inputs - k);
+    part.add = k > 0;
+    for (size_t unit = 0; unit < weights.units; unit += kPanelWidth) {
+      part.units = std::min(kPanelWidth, weights.units - unit);
+      part.z = product.z + unit;
+      if (part.units < kPanelWidth) std::fill_n(panel, kBlock * kPanelWidth, 0.0F);
       TurnPanel(
           {weights.weights + unit * weights.stride + k, weights.stride, part.units, part.inputs},
           panel);

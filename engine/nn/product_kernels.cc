@@ -32,10 +32,10 @@ bool DotsSuit(int64_t batch, int64_t inputs) {
          batch * inputs <= kMostFloats;
 }
 
-// Whole panels, and inputs that do not fill a second-level cache: all rows pass for each
-// panel of units, where sgemm would block them.
+// Whole panels, and a block of inputs that stays in half a second-level cache: all rows
+// pass for each panel of units.
 bool ChainsSuit(int64_t batch, int64_t units, int64_t inputs) {
-  return units >= 32 && batch * inputs < 4 * kMostFloats;
+  return units >= 32 && batch * std::min(inputs, kChainBlock) <= 2 * kMostFloats;
 }
 
 // Of [rows × inner] with [inner × columns].
