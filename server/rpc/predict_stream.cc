@@ -12,7 +12,7 @@ namespace {
 
 // Enough to fill a batch while the answers of the one before are on their way.
 constexpr size_t kMaxItems = 128;
-constexpr int64_t kMaxItemBytes = int64_t{8} << 20;
+constexpr int64_t kMaxItemBytes = int64_t{4} << 20;
 // Of an output and its logit, or its class, in an answer.
 constexpr int64_t kOutputBytes = 8;
 

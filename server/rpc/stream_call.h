@@ -28,7 +28,7 @@ template <typename Request, typename Response>
 class StreamCall : public TypedWire<Request, Response>, public EndableStream {
  public:
   static constexpr size_t kMaxWaiting = 1000;
-  static constexpr size_t kMaxWaitingBytes = size_t{4} << 20;
+  static constexpr size_t kMaxWaitingBytes = size_t{2} << 20;
 
   StreamCall(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics)
       : TypedWire<Request, Response>(std::move(wire)),

@@ -138,11 +138,11 @@ TEST_F(PredictStreamTest, AReaderThatStallsHoldsTheWriterBackAndLosesNothing) {
     for (int i = 0; i < kRequests; ++i) EXPECT_TRUE(stream.Send(request));
     stream.HalfClose();
   });
-  while (Answered("wide") < 5) std::this_thread::yield();
+  while (Answered("wide") < 3) std::this_thread::yield();
   int64_t answered = 0;
   for (int i = 0; i < 300; ++i) answered = Answered("wide");
-  // 4 MiB that wait, 8 MiB under way, and what sockets buffer.
-  EXPECT_LT(answered, 40);
+  // 2 MiB that wait, 4 MiB under way, and what sockets buffer.
+  EXPECT_LT(answered, 30);
   EXPECT_EQ(stream.Rest().size(), size_t{kRequests});
   EXPECT_THAT(stream.Finish(), IsOk());
   sender.join();

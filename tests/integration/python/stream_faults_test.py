@@ -168,7 +168,7 @@ class Relay:
 class StreamFaultsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = process_memory.Server(SERVER, "--fit_memory=1MiB",
+        cls.server = process_memory.Server(SERVER, "--fit_memory=1MiB", "--grpc_memory=128MiB",
                                            "--http_listen=127.0.0.1:0")
         cls.channel = cls.connect()
         for name, width in ((MODEL, WIDTH), (LARGE, 3 * WIDTH)):
@@ -273,7 +273,8 @@ class StreamFaultsTest(unittest.TestCase):
             self.stands_still(sent)
             if start in (predict, gradients):  # whose answers are large
                 self.assertLess(sent[0], 16 * 400)
-            self.assertLess(process_memory.peak(self.server.pid) - before, 512 * MIB)
+            # gRPC's buffers, and of each stream what it works on and what waits to leave.
+            self.assertLess(process_memory.peak(self.server.pid) - before, (128 + 16 * 16) * MIB)
             for call in calls:
                 call.cancel()
             for channel in channels:
