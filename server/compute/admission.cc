@@ -31,6 +31,14 @@ absl::Status Overloaded(absl::string_view what, absl::string_view limit, int64_t
       absl::StrCat("too many ", what, " wait or run: ", limit, " is ", maximum), detail);
 }
 
+absl::Status TooManyCalls(int64_t maximum) {
+  return Overloaded("calls", "max_queued_calls", maximum);
+}
+
+absl::Status TooManyBytes(int64_t maximum) {
+  return Overloaded("bytes of requests", "max_queued_bytes", maximum);
+}
+
 }  // namespace
 
 Admission::Ticket::Ticket(Ticket&& other) noexcept
@@ -62,8 +70,14 @@ void Admission::Ticket::Shrink(int64_t bytes) {
 Admission::Admission(int64_t max_calls, int64_t max_bytes)
     : max_calls_(max_calls), max_bytes_(max_bytes) {}
 
+absl::Status Admission::CheckRoom() const {
+  if (calls() >= max_calls_) return TooManyCalls(max_calls_);
+  if (bytes() >= max_bytes_) return TooManyBytes(max_bytes_);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Admission::Ticket> Admission::Enter(int64_t bytes) {
-  if (!Take(&calls_, 1, max_calls_)) return Overloaded("calls", "max_queued_calls", max_calls_);
+  if (!Take(&calls_, 1, max_calls_)) return TooManyCalls(max_calls_);
   Ticket ticket(this, 0);
   if (absl::Status status = ticket.Grow(bytes); !status.ok()) return status;
   return ticket;
@@ -75,7 +89,7 @@ absl::Status Admission::TakeBytes(int64_t bytes, int64_t held) {
     return engine::LimitExceeded("request", "max_queued_bytes", held + bytes, max_bytes_);
   }
   if (Take(&bytes_, bytes, max_bytes_)) return absl::OkStatus();
-  return Overloaded("bytes of requests", "max_queued_bytes", max_bytes_);
+  return TooManyBytes(max_bytes_);
 }
 
 }  // namespace chainrule::server

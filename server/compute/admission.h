@@ -31,10 +31,27 @@ class Admission {
     int64_t bytes_ = 0;
   };
 
+  // A call that is here, let in or not. Thread-compatible; the admission outlives it.
+  class Presence {
+   public:
+    explicit Presence(Admission* admission) : present_(admission->present_) {
+      present_.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~Presence() { present_.fetch_sub(1, std::memory_order_relaxed); }
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+   private:
+    std::atomic<int64_t>& present_;
+  };
+
   Admission(int64_t max_calls, int64_t max_bytes);
+  // What Enter would say to a call now, whose bytes have not come yet.
+  absl::Status CheckRoom() const;
   // RESOURCE_EXHAUSTED, OVERLOADED, with a time to retry after: it is full.
   // INVALID_ARGUMENT, LIMIT_EXCEEDED: one call is larger than all there is.
   absl::StatusOr<Ticket> Enter(int64_t bytes);
+  int64_t present() const { return present_.load(std::memory_order_relaxed); }
   int64_t calls() const { return calls_.load(std::memory_order_relaxed); }
   int64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
@@ -44,6 +61,7 @@ class Admission {
 
   const int64_t max_calls_;
   const int64_t max_bytes_;
+  std::atomic<int64_t> present_{0};
   std::atomic<int64_t> calls_{0};
   std::atomic<int64_t> bytes_{0};
 };

@@ -36,7 +36,8 @@ CallScope::CallScope(const Environment* environment, RpcMetrics* metrics,
       metrics_(metrics),
       context_(context),
       start_(absl::Now()),
-      cancellation_(std::make_shared<engine::Cancellation>(DeadlineOf(*context))) {}
+      cancellation_(std::make_shared<engine::Cancellation>(DeadlineOf(*context))),
+      presence_(environment->admission) {}
 
 absl::Status CallScope::CheckToken() const {
   if (environment_->token.empty()) return absl::OkStatus();
@@ -51,12 +52,21 @@ absl::Status CallScope::CheckToken() const {
       "metadata 'authorization' must be 'Bearer ' and this server's token");
 }
 
-absl::Status CallScope::Admit(int64_t bytes) {
+absl::Status CallScope::CheckWelcome() const {
   if (environment_->stopping.load(std::memory_order_relaxed)) {
     return Error(absl::StatusCode::kUnavailable, v1::ERROR_REASON_STOPPING,
                  "the server is stopping");
   }
-  if (absl::Status status = CheckToken(); !status.ok()) return status;
+  return CheckToken();
+}
+
+absl::Status CallScope::CheckRoom() const {
+  if (absl::Status status = CheckWelcome(); !status.ok()) return status;
+  return environment_->admission->CheckRoom();
+}
+
+absl::Status CallScope::Admit(int64_t bytes) {
+  if (absl::Status status = CheckWelcome(); !status.ok()) return status;
   absl::StatusOr<Admission::Ticket> ticket = environment_->admission->Enter(bytes);
   if (!ticket.ok()) return ticket.status();
   ticket_ = *std::move(ticket);

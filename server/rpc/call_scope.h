@@ -27,6 +27,9 @@ class CallScope {
   // Takes the call in, with the bytes of its request. UNAVAILABLE: the server stops;
   // UNAUTHENTICATED: the token is not the one; RESOURCE_EXHAUSTED: the queue is full.
   absl::Status Admit(int64_t bytes);
+  // What it would say now to a call whose request has not come yet: that waits outside, so
+  // that who opens calls and sends nothing takes nobody's place.
+  absl::Status CheckRoom() const;
   // The call holds that many bytes more. RESOURCE_EXHAUSTED.
   absl::Status Grow(int64_t bytes);
   // It holds that many less.
@@ -48,6 +51,7 @@ class CallScope {
   grpc::Status End(const absl::Status& status);
 
  private:
+  absl::Status CheckWelcome() const;
   absl::Status CheckToken() const;
   void LogEnd(const absl::Status& status, absl::StatusCode code, absl::Duration latency) const;
 
@@ -56,6 +60,7 @@ class CallScope {
   grpc::ServerContext* const context_;
   const absl::Time start_;
   const std::shared_ptr<engine::Cancellation> cancellation_;
+  const Admission::Presence presence_;
   Admission::Ticket ticket_;
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> ended_{false};

@@ -14,8 +14,7 @@ ExportCall::ExportCall(std::unique_ptr<Wire> wire, const Environment* environmen
       piece_bytes_(FilePieceBytes(environment->limits)) {}
 
 void ExportCall::Begin() {
-  // A message is the call's, beside the request.
-  const absl::Status status = scope_.Admit(static_cast<int64_t>(piece_bytes_));
+  const absl::Status status = scope_.CheckRoom();
   if (!status.ok()) return End(status);
   StartRead();
 }
@@ -23,7 +22,10 @@ void ExportCall::Begin() {
 void ExportCall::OnReadDone(bool ok) {
   if (!ok) return End(NoRequest(*scope_.cancellation()));
   TakeRequest(environment_.clerks, [this](absl::Status status, auto request) {
-    if (status.ok()) status = scope_.Grow(static_cast<int64_t>(request->ByteSizeLong()));
+    // A message is the call's, beside the request.
+    if (status.ok()) {
+      status = scope_.Admit(static_cast<int64_t>(request->ByteSizeLong() + piece_bytes_));
+    }
     if (!status.ok()) return End(status);
     request_ = std::move(request);
     environment_.clerks->Submit([this] { Prepare(); });

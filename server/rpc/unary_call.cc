@@ -12,14 +12,14 @@ UnaryCallBase::UnaryCallBase(std::unique_ptr<Wire> wire, const Environment* envi
 }
 
 void UnaryCallBase::Begin() {
-  if (const absl::Status status = scope_.Admit(0); !status.ok()) return Finish(status);
+  if (const absl::Status status = scope_.CheckRoom(); !status.ok()) return Finish(status);
   wire_->Read();
 }
 
 void UnaryCallBase::OnReadDone(bool ok) {
   if (!ok) return Finish(NoRequest(cancellation()));
   const size_t bytes = wire_->incoming()->Length();
-  if (const absl::Status status = scope_.Grow(static_cast<int64_t>(bytes)); !status.ok()) {
+  if (const absl::Status status = scope_.Admit(static_cast<int64_t>(bytes)); !status.ok()) {
     return Finish(status);
   }
   if (bytes < kLargeMessage) return Run();

@@ -1,6 +1,6 @@
-// UnaryCall: one call with one request and one answer. It is let in before its request is
-// read. It belongs to whoever works on it until that one calls Finish, exactly once; it deletes
-// itself when gRPC is done. Request and response live until Finish.
+// UnaryCall: one call with one request and one answer. A full server refuses it before its
+// request is read. It belongs to whoever works on it until that one calls Finish, exactly once; it
+// deletes itself when gRPC is done. Request and response live until Finish.
 #ifndef CHAINRULE_SERVER_RPC_UNARY_CALL_H_
 #define CHAINRULE_SERVER_RPC_UNARY_CALL_H_
 
@@ -25,7 +25,7 @@ class UnaryCallBase : public Wire::User {
   // Nothing of the call may be touched afterwards.
   void Finish(const absl::Status& status);
 
-  // Takes the call in and has its request read, or ends it. Once.
+  // Has its request read, to be taken in then, or ends it. Once.
   void Begin();
 
  protected:

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <string>
 #include <thread>
 #include <vector>
@@ -121,6 +122,23 @@ TEST_F(RawCallTest, LargeRequestsOfManyCallersAreAnswered) {
     });
   }
   for (std::thread& caller : callers) caller.join();
+}
+
+TEST_F(RawCallTest, CallsWithoutARequestTakeNobodysPlace) {
+  server::Options options = TestOptions();
+  options.limits.max_queued_calls = 1;
+  TestServer narrow(options);
+  const std::shared_ptr<grpc::Channel> channel = narrow.NewChannel();
+  std::deque<RawCall> open;
+  for (int i = 0; i < 50; ++i) {
+    open.emplace_back(channel, "/chainrule.v1.PredictionService/Predict");
+  }
+  narrow.Create("m", MakeSpec({2, 1}));
+  EXPECT_EQ(narrow.Get("m").name(), "models/m");
+  for (RawCall& call : open) {
+    call.context.TryCancel();
+    call.Finish();
+  }
 }
 
 TEST_F(RawCallTest, AFullServerAnswersBeforeItReads) {

@@ -35,6 +35,31 @@ TEST(AdmissionTest, BytesBeyondTheLimitAreToldToComeBack) {
   EXPECT_TRUE(admission.Enter(40).ok());
 }
 
+TEST(AdmissionTest, CheckRoomSaysWhatEnterWouldAndTakesNothing) {
+  Admission admission(1, 100);
+  EXPECT_TRUE(admission.CheckRoom().ok());
+  {
+    const auto call = admission.Enter(1);
+    EXPECT_EQ(Metadata(admission.CheckRoom(), "limit"), "max_queued_calls");
+  }
+  EXPECT_TRUE(admission.CheckRoom().ok());
+  Admission few_bytes(10, 100);
+  const auto call = few_bytes.Enter(100);
+  EXPECT_EQ(Metadata(few_bytes.CheckRoom(), "limit"), "max_queued_bytes");
+  EXPECT_EQ(few_bytes.calls(), 1);
+}
+
+TEST(AdmissionTest, PresenceIsCountedAndTakesNoPlace) {
+  Admission admission(1, 100);
+  const Admission::Presence one(&admission);
+  {
+    const Admission::Presence two(&admission);
+    EXPECT_EQ(admission.present(), 2);
+  }
+  EXPECT_EQ(admission.present(), 1);
+  EXPECT_TRUE(admission.Enter(1).ok());
+}
+
 TEST(AdmissionTest, CallThatNoWaitMakesRoomForIsRefusedForGood) {
   Admission admission(10, 100);
   const absl::Status status = admission.Enter(101).status();
