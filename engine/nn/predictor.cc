@@ -18,8 +18,9 @@ constexpr int64_t kBlockFloats = 131'072;
 constexpr int64_t kMaxBlockRows = 240;
 // Whole tiles, and the least that is worth another thread.
 constexpr int64_t kRowStep = 8;
-// Multiply-adds of a share, at least: some 100 to 200 µs, for another thread must be woken.
-constexpr int64_t kShareWork = 10'000'000;
+// Multiply-adds of a share, at least: half a millisecond, for who shares must be woken, and
+// oneTBB has it watch for more work afterwards.
+constexpr int64_t kShareWork = 32'000'000;
 constexpr int64_t kLineFloats = kAlignmentBytes / sizeof(float);
 
 int64_t RoundUp(int64_t count, int64_t step) { return (count + step - 1) / step * step; }

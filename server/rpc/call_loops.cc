@@ -1,6 +1,11 @@
 #include "server/rpc/call_loops.h"
 
+#include <grpc/support/time.h>
+
 #include <algorithm>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace chainrule::server {
 namespace {
@@ -10,16 +15,14 @@ constexpr int kCoresOfALoop = 4;
 // room, which is as soon as one of these has begun.
 constexpr int kAwaited = 32;
 
-void Empty(grpc::ServerCompletionQueue* queue) {
-  void* tag = nullptr;
-  bool ok = false;
-  while (queue->Next(&tag, &ok)) Wire::Happened(tag, ok);
-}
+// Longer than a caller on this machine takes from an answer to its next call.
+constexpr absl::Duration kAwake = absl::Microseconds(300);
 
 }  // namespace
 
-CallLoops::CallLoops(int cores, const Methods* methods)
+CallLoops::CallLoops(int cores, const Methods* methods, const Admission* admission)
     : count_(std::max(1, cores / kCoresOfALoop)),
+      admission_(admission),
       begin_([methods](std::unique_ptr<Wire> wire) { methods->Begin(std::move(wire)); }) {}
 
 CallLoops::~CallLoops() { Stop(); }
@@ -32,15 +35,34 @@ void CallLoops::AddTo(grpc::ServerBuilder* builder) {
 void CallLoops::Start() {
   for (const auto& queue : queues_) {
     for (int i = 0; i < kAwaited; ++i) Wire::Await({&service_, queue.get()}, &begin_);
-    threads_.emplace_back(Empty, queue.get());
+    threads_.emplace_back([this, emptied = queue.get()] { Run(emptied); });
   }
+}
+
+void CallLoops::Run(grpc::ServerCompletionQueue* queue) const {
+  void* tag = nullptr;
+  bool ok = false;
+  while (Next(queue, &tag, &ok)) Wire::Happened(tag, ok);
+}
+
+// Yields between its looks: it keeps the core from nobody who has work for it.
+bool CallLoops::Next(grpc::ServerCompletionQueue* queue, void** tag, bool* ok) const {
+  using Queue = grpc::CompletionQueue;
+  const gpr_timespec now = gpr_time_0(GPR_CLOCK_MONOTONIC);
+  const absl::Time end = absl::Now() + kAwake;
+  while (admission_->present() == 0 && absl::Now() < end) {
+    const Queue::NextStatus seen = queue->AsyncNext(tag, ok, now);
+    if (seen != Queue::TIMEOUT) return seen == Queue::GOT_EVENT;
+    std::this_thread::yield();
+  }
+  return queue->Next(tag, ok);
 }
 
 // A queue that is shut down is emptied before its thread ends.
 void CallLoops::Stop() {
   for (const auto& queue : queues_) queue->Shutdown();
   if (threads_.empty()) {
-    for (const auto& queue : queues_) Empty(queue.get());
+    for (const auto& queue : queues_) Run(queue.get());
   }
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();

@@ -1,6 +1,8 @@
 // CallLoops: gRPC's completion queues, each with one thread that empties it: there calls
 // arrive, are read and are done. One for every four cores, for threads that take turns at
-// the same sockets wake each other: adr/0001-completion-queues.md.
+// the same sockets wake each other: adr/0001-completion-queues.md.  A loop stays awake for a
+// moment after a call, if no other one is here: who waits for each answer has the next one
+// soon, and to wake a thread takes as long as to answer.
 // Thread-compatible.
 #ifndef CHAINRULE_SERVER_RPC_CALL_LOOPS_H_
 #define CHAINRULE_SERVER_RPC_CALL_LOOPS_H_
@@ -11,14 +13,15 @@
 #include <thread>
 #include <vector>
 
+#include "server/compute/admission.h"
 #include "server/rpc/methods.h"
 
 namespace chainrule::server {
 
 class CallLoops {
  public:
-  // `methods` is borrowed. Nothing runs yet.
-  CallLoops(int cores, const Methods* methods);
+  // `methods` and `admission` are borrowed. Nothing runs yet.
+  CallLoops(int cores, const Methods* methods, const Admission* admission);
   // Stops.
   ~CallLoops();
 
@@ -29,7 +32,11 @@ class CallLoops {
   void Stop();
 
  private:
+  void Run(grpc::ServerCompletionQueue* queue) const;
+  bool Next(grpc::ServerCompletionQueue* queue, void** tag, bool* ok) const;
+
   const int count_;
+  const Admission* const admission_;
   const Wire::Begin begin_;
   grpc::AsyncGenericService service_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
