@@ -16,6 +16,7 @@
 #include "engine/train/evaluation.h"
 #include "engine/train/fit_normalization.h"
 #include "engine/train/gradient_sync.h"
+#include "engine/train/norm_sum.h"
 #include "engine/train/optimizer.h"
 #include "engine/train/row_feed.h"
 #include "engine/train/schedule.h"
@@ -103,6 +104,7 @@ class Trainer::Impl {
 
   LocalGradientSync sync_;
   Optimizer optimizer_;
+  NormSum norm_;
   AlignedBuffer gradient_;
   std::optional<BatchGradient> batch_gradient_;
   RowFeed feed_;  // of the batches that the epoch still has
@@ -127,6 +129,7 @@ Trainer::Impl::Impl(const Network& network, const Examples& examples, const Exam
       rows_(SplitRows(network.spec().seed, progress_.first_step, examples.rows(),
                       options_.validation_fraction)),
       optimizer_(network),
+      norm_(network),
       gradient_(static_cast<size_t>(network.block_size())),
       feed_(examples) {
   CHAINRULE_CHECK(training_rows() > 0);
@@ -185,10 +188,8 @@ int64_t Trainer::Impl::NextBatchRows() const {
 absl::Status Trainer::Impl::RunBatch() {
   progress_.learning_rate =
       options_.learning_rate.value_or(ScheduledLearningRate(network_.spec().optimizer, step_));
-  // The gradient as a whole is needed for its norm, for penalties and for other workers.
-  const bool last = progress_.batch + 1 == batches();
-  const bool whole =
-      last || optimizer_.needs_norm() || batch_gradient_->has_penalties() || !sync_.alone();
+  // The gradient as a whole is needed for clipping, for penalties and for other workers.
+  const bool whole = optimizer_.needs_norm() || batch_gradient_->has_penalties() || !sync_.alone();
   const absl::StatusOr<BatchLoss> batch = whole ? UpdateAtOnce() : UpdateInParts();
   if (!batch.ok()) return batch.status();
   Commit(*batch);
@@ -224,8 +225,11 @@ absl::StatusOr<BatchLoss> Trainer::Impl::UpdateAtOnce() {
 absl::StatusOr<BatchLoss> Trainer::Impl::UpdateInParts() {
   const UpdateBlocks blocks = Blocks();
   const UpdateRule rule = optimizer_.Rule(progress_.learning_rate, optimizer_steps_ + 1);
+  const bool last = progress_.batch + 1 == batches();  // the epoch's report has its norm
   std::atomic<bool> finite = true;
+  norm_.Begin();
   const auto update = [&](int64_t first, std::span<const float> part) {
+    if (last) norm_.Add(first, part);
     if (optimizer_.UpdatePart(rule, first, part, blocks)) return;
     finite.store(false, std::memory_order_relaxed);
   };
@@ -234,6 +238,7 @@ absl::StatusOr<BatchLoss> Trainer::Impl::UpdateInParts() {
   if (!batch.ok()) return batch;
   if (!std::isfinite(batch->loss_sum)) return StopDiverged("the loss");
   if (!finite.load(std::memory_order_relaxed)) return StopDiverged("a gradient or a new parameter");
+  if (last) progress_.gradient_norm = norm_.Norm();
   return batch;
 }
 
