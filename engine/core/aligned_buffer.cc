@@ -20,6 +20,13 @@ AlignedBuffer::AlignedBuffer(size_t size) : data_(Allocate(size)), size_(size) {
   std::memset(data_.get(), 0, size * sizeof(float));
 }
 
+AlignedBuffer AlignedBuffer::Unset(size_t size) {
+  AlignedBuffer buffer;
+  buffer.data_.reset(Allocate(size));
+  buffer.size_ = size;
+  return buffer;
+}
+
 void AlignedBuffer::Free::operator()(float* data) const {
   ::operator delete[](data, std::align_val_t{kAlignmentBytes});
 }

@@ -1,4 +1,4 @@
-// AlignedBuffer: owns `size` floats, zero at first, 64-byte aligned (a cache
+// AlignedBuffer: owns `size` floats, zero at first unless told, 64-byte aligned (a cache
 // line, and the widest vector).  Movable, not copyable.  Thread-compatible.
 #ifndef CHAINRULE_ENGINE_CORE_ALIGNED_BUFFER_H_
 #define CHAINRULE_ENGINE_CORE_ALIGNED_BUFFER_H_
@@ -16,6 +16,8 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   // Throws std::bad_alloc, like new; limits are checked before it comes to that.
   explicit AlignedBuffer(size_t size);
+  // The same, of any values, for who writes them all.
+  static AlignedBuffer Unset(size_t size);
 
   size_t size() const { return size_; }
   float* data() { return data_.get(); }

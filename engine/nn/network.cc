@@ -1,5 +1,6 @@
 #include "engine/nn/network.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/core/check.h"
@@ -93,6 +94,32 @@ std::span<const float> Network::bias(std::span<const float> block, int64_t layer
 std::span<float> Network::bias(std::span<float> block, int64_t layer) const {
   return block.subspan(static_cast<size_t>(bias_offset(layer)),
                        static_cast<size_t>(layer_units(layer)));
+}
+
+AlignedBuffer Network::UnsetBlocks(int64_t count) const {
+  const auto size = static_cast<size_t>(block_size_);
+  AlignedBuffer blocks = AlignedBuffer::Unset(static_cast<size_t>(count) * size);
+  for (int64_t k = 0; k < count; ++k) {
+    ClearGaps(blocks.span().subspan(static_cast<size_t>(k) * size, size));
+  }
+  return blocks;
+}
+
+void Network::ClearGaps(std::span<float> block) const {
+  const auto clear = [&](int64_t from, int64_t to) {
+    std::fill(block.begin() + from, block.begin() + to, 0.0F);
+  };
+  int64_t end = 0;  // of what was looked at
+  for (int64_t l = 0; l < layer_count(); ++l) {
+    clear(end, weights_offset(l));
+    for (int64_t unit = 0; unit < layer_units(l); ++unit) {
+      const int64_t row = weights_offset(l) + unit * weights_stride(l);
+      clear(row + layer_inputs(l), row + weights_stride(l));
+    }
+    clear(weights_offset(l) + layer_units(l) * weights_stride(l), bias_offset(l));
+    end = bias_offset(l) + layer_units(l);
+  }
+  clear(end, block_size_);
 }
 
 void Network::Initialize(std::span<float> block) const {

@@ -43,6 +43,9 @@ class Network {
   std::span<const float> bias(std::span<const float> block, int64_t layer) const;
   std::span<float> bias(std::span<float> block, int64_t layer) const;
 
+  // A block, or several one after another, whose gaps are zero and whose other floats are any.
+  AlignedBuffer UnsetBlocks(int64_t count) const;
+
   // Parameters as the layers' initialisers make them from the seed; biases zero.
   void Initialize(std::span<float> block) const;
 
@@ -51,6 +54,7 @@ class Network {
     int64_t weights = 0;
     int64_t bias = 0;
   };
+  void ClearGaps(std::span<float> block) const;
   const Place& place(int64_t layer) const { return places_[static_cast<size_t>(layer)]; }
 
   NetworkSpec spec_;

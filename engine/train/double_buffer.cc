@@ -3,7 +3,10 @@
 namespace chainrule::engine {
 
 std::span<float> DoubleBuffer::next() {
-  if (next_ == nullptr) next_ = std::make_shared<AlignedBuffer>(current_->size());
+  if (next_ == nullptr) {
+    const int64_t blocks = static_cast<int64_t>(current_->size()) / network_.block_size();
+    next_ = std::make_shared<AlignedBuffer>(network_.UnsetBlocks(blocks));
+  }
   return next_->span();
 }
 

@@ -9,13 +9,15 @@
 #include <utility>
 
 #include "engine/core/aligned_buffer.h"
+#include "engine/nn/network.h"
 
 namespace chainrule::engine {
 
 class DoubleBuffer {
  public:
-  explicit DoubleBuffer(std::shared_ptr<const AlignedBuffer> current)
-      : current_(std::move(current)) {}
+  // `current`: blocks of `network`, which is borrowed.
+  DoubleBuffer(const Network& network, std::shared_ptr<const AlignedBuffer> current)
+      : network_(network), current_(std::move(current)) {}
 
   std::span<const float> current() const { return current_->span(); }
 
@@ -31,6 +33,7 @@ class DoubleBuffer {
   void Reset(std::shared_ptr<const AlignedBuffer> current);
 
  private:
+  const Network& network_;
   std::shared_ptr<const AlignedBuffer> current_;
   std::shared_ptr<AlignedBuffer> owned_;  // what current_ is, while nobody else has it
   std::shared_ptr<AlignedBuffer> next_;

@@ -119,8 +119,8 @@ Trainer::Impl::Impl(const Network& network, const Examples& examples, const Exam
       options_(std::move(options)),
       executor_(executor),
       cancellation_(cancellation),
-      parameters_(std::move(state.parameters)),
-      optimizer_state_(std::move(state.optimizer)),
+      parameters_(network, std::move(state.parameters)),
+      optimizer_state_(network, std::move(state.optimizer)),
       kept_normalization_(state.normalization),
       normalization_(std::move(state.normalization)),
       step_(state.step),
@@ -130,7 +130,7 @@ Trainer::Impl::Impl(const Network& network, const Examples& examples, const Exam
                       options_.validation_fraction)),
       optimizer_(network),
       norm_(network),
-      gradient_(static_cast<size_t>(network.block_size())),
+      gradient_(network.UnsetBlocks(1)),
       feed_(examples) {
   CHAINRULE_CHECK(training_rows() > 0);
   batch_size_ =

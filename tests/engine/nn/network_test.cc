@@ -1,7 +1,9 @@
 #include "engine/nn/network.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -45,6 +47,29 @@ TEST(NetworkTest, RunsStartOnCacheLinesAndDoNotOverlap) {
     }
     EXPECT_THAT(uses, testing::Each(testing::Le(1)));
     EXPECT_EQ(std::count(uses.begin(), uses.end(), 1), network.parameter_count());
+  }
+}
+
+TEST(NetworkTest, UnsetBlocksHaveZeroInTheGapsWhateverTheMemoryHeld) {
+  for (const int64_t width : {5, 128, 130, 256}) {
+    const Network network(Spec(width, {7, width, 2}));
+    const auto size = static_cast<size_t>(network.block_size());
+    {
+      AlignedBuffer before(2 * size);
+      std::ranges::fill(before.span(), std::numeric_limits<float>::quiet_NaN());
+    }
+    AlignedBuffer blocks = network.UnsetBlocks(2);
+    ASSERT_EQ(blocks.size(), 2 * size);
+    for (const size_t first : {size_t{0}, size}) {
+      const std::span<float> block = blocks.span().subspan(first, size);
+      for (int64_t l = 0; l < network.layer_count(); ++l) {
+        const MatrixView weights = network.weights(block, l);
+        for (int64_t unit = 0; unit < weights.rows; ++unit) std::ranges::fill(weights.row(unit), 1);
+        std::ranges::fill(network.bias(block, l), 1);
+      }
+      EXPECT_EQ(std::accumulate(block.begin(), block.end(), 0.0),
+                static_cast<double>(network.parameter_count()));
+    }
   }
 }
 
