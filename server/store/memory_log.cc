@@ -71,8 +71,9 @@ absl::Status MemoryLog::RemoveBefore(uint64_t sequence, const std::vector<Sequen
       return range.first <= record && record <= range.last;
     });
   };
+  const uint64_t first = segments.front();
   std::erase_if(records_->records, [&](const MemoryRecords::Record& record) {
-    return record.sequence < segments.front() && !is_kept(record.sequence);
+    return record.sequence < first && !is_kept(record.sequence);
   });
   return absl::OkStatus();
 }
