@@ -112,11 +112,13 @@ bool Model::Impl::IsRead() const {
   int64_t known = 1;
   bool read = false;
   MutexLock lock(&mutex_);
-  const std::map<int64_t, ReadVersion>& versions = versions_;  // of which the lock is held
-  journal_->Visit([&](const std::shared_ptr<const Snapshot>& live) {
-    for (const auto& [number, version] : versions) known += version.snapshot == live ? 1 : 0;
-    read = live.use_count() > known;
-  });
+  const auto look = [&](const std::shared_ptr<const Snapshot>& live)
+                        ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                          for (const auto& [number, version] : versions_)
+                            known += version.snapshot == live ? 1 : 0;
+                          read = live.use_count() > known;
+                        };
+  journal_->Visit(look);
   return read;
 }
 
