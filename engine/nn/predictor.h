@@ -32,7 +32,7 @@ class Predictor {
   // outputs ← the network's outputs for inputs. inputs: [rows × input_width],
   // outputs: [rows × output_width]; logits (the last layer's Z), the same shape, is
   // written unless its data is null. Rows are worked on in blocks, so the scratch
-  // is bounded. With an executor, blocks run in parallel.
+  // is bounded. With an executor, many rows are shared out to threads.
   void Run(ConstMatrixView inputs, MatrixView outputs, MatrixView logits, Scratch* scratch,
            const Executor* executor = nullptr) const;
 
