@@ -8,24 +8,12 @@
 #include "server/convert/models.h"
 #include "server/convert/names.h"
 #include "server/convert/weights.h"
+#include "server/rpc/answer_model.h"
 #include "server/rpc/export_call.h"
 #include "server/rpc/find_model.h"
 #include "server/rpc/import_call.h"
 
 namespace chainrule::server {
-namespace {
-
-// Writes the model of a call that made or changed it, and says whether it was a repeat.
-template <typename Call>
-absl::Status AnswerModel(const absl::StatusOr<Registry::Result>& result, Call* call) {
-  if (!result.ok()) return result.status();
-  if (result->replayed) call->scope().MarkReplayed();
-  WriteModel(result->model, call->response());
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 ModelServiceImpl::ModelServiceImpl(const Environment* environment, Methods* methods)
     : environment_(*environment) {
   const ServiceMethods service(environment, "chainrule.v1.ModelService", methods);

@@ -14,11 +14,6 @@ class ModelServiceImpl {
 
  private:
   using RestoreCall = UnaryCall<v1::RestoreVersionRequest, v1::Model>;
-  // What SetAlias and DeleteAlias have in common.
-  struct AliasCall {
-    CallScope* scope;
-    v1::Model* response;
-  };
   using CreateCall = UnaryCall<v1::CreateModelRequest, v1::Model>;
   using GetWeightsCall = UnaryCall<v1::GetWeightsRequest, v1::GetWeightsResponse>;
   using SetWeightsRpcCall = UnaryCall<v1::SetWeightsRequest, v1::SetWeightsResponse>;
@@ -43,7 +38,7 @@ class ModelServiceImpl {
   absl::Status SetAlias(UnaryCall<v1::SetAliasRequest, v1::Model>* call);
   absl::Status DeleteAlias(UnaryCall<v1::DeleteAliasRequest, v1::Model>* call);
   absl::Status RestoreVersion(UnaryCall<v1::RestoreVersionRequest, v1::Model>* call);
-  absl::Status ChangeAlias(const absl::StatusOr<AliasInput>& input, AliasCall call);
+  absl::StatusOr<Registry::Result> ChangeAlias(const absl::StatusOr<AliasInput>& input);
   absl::Status QueueRestore(RestoreCall* call);
 
   const Environment& environment_;

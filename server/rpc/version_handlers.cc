@@ -4,18 +4,11 @@
 
 #include "server/convert/models.h"
 #include "server/convert/versions.h"
+#include "server/rpc/answer_model.h"
 #include "server/rpc/model_service.h"
 
 namespace chainrule::server {
 namespace {
-
-template <typename Call>
-absl::Status AnswerModel(const absl::StatusOr<Registry::Result>& result, Call* call) {
-  if (!result.ok()) return result.status();
-  if (result->replayed) call->scope().MarkReplayed();
-  WriteModel(result->model, call->response());
-  return absl::OkStatus();
-}
 
 absl::StatusOr<engine::ModelState> StateOf(Model& model, const std::string& version) {
   const absl::StatusOr<int64_t> number = model.ResolveVersion(version);
@@ -93,23 +86,19 @@ absl::Status ModelServiceImpl::DeleteModelVersion(
   return result.status();
 }
 
+absl::StatusOr<Registry::Result> ModelServiceImpl::ChangeAlias(
+    const absl::StatusOr<AliasInput>& input) {
+  if (!input.ok()) return input.status();
+  return environment_.registry->SetAlias(input->id, input->alias, input->version, input->etag,
+                                         input->request);
+}
+
 absl::Status ModelServiceImpl::SetAlias(UnaryCall<v1::SetAliasRequest, v1::Model>* call) {
-  return ChangeAlias(ReadSetAlias(call->request()), {&call->scope(), call->response()});
+  return AnswerModel(ChangeAlias(ReadSetAlias(call->request())), call);
 }
 
 absl::Status ModelServiceImpl::DeleteAlias(UnaryCall<v1::DeleteAliasRequest, v1::Model>* call) {
-  return ChangeAlias(ReadDeleteAlias(call->request()), {&call->scope(), call->response()});
-}
-
-absl::Status ModelServiceImpl::ChangeAlias(const absl::StatusOr<AliasInput>& input,
-                                           AliasCall call) {
-  if (!input.ok()) return input.status();
-  const absl::StatusOr<Registry::Result> result = environment_.registry->SetAlias(
-      input->id, input->alias, input->version, input->etag, input->request);
-  if (!result.ok()) return result.status();
-  if (result->replayed) call.scope->MarkReplayed();
-  WriteModel(result->model, call.response);
-  return absl::OkStatus();
+  return AnswerModel(ChangeAlias(ReadDeleteAlias(call->request())), call);
 }
 
 absl::Status ModelServiceImpl::RestoreVersion(
