@@ -60,6 +60,8 @@ bool CallLoops::Next(grpc::ServerCompletionQueue* queue, void** tag, bool* ok) c
 
 // A queue that is shut down is emptied before its thread ends.
 void CallLoops::Stop() {
+  // gRPC does not wait for them, and nothing may begin on a queue that is shut down.
+  while (!threads_.empty() && admission_->present() > 0) absl::SleepFor(absl::Milliseconds(1));
   for (const auto& queue : queues_) queue->Shutdown();
   if (threads_.empty()) {
     for (const auto& queue : queues_) Run(queue.get());
