@@ -34,7 +34,7 @@ void CallLoops::AddTo(grpc::ServerBuilder* builder) {
 
 void CallLoops::Start() {
   for (const auto& queue : queues_) {
-    for (int i = 0; i < kAwaited; ++i) Wire::Await({&service_, queue.get()}, &begin_);
+    for (int i = 0; i < kAwaited; ++i) Wire::Await({&service_, queue.get(), &wires_}, &begin_);
     threads_.emplace_back([this, emptied = queue.get()] { Run(emptied); });
   }
 }
@@ -60,8 +60,8 @@ bool CallLoops::Next(grpc::ServerCompletionQueue* queue, void** tag, bool* ok) c
 
 // A queue that is shut down is emptied before its thread ends.
 void CallLoops::Stop() {
-  // gRPC does not wait for them, and nothing may begin on a queue that is shut down.
-  while (!threads_.empty() && admission_->present() > 0) absl::SleepFor(absl::Milliseconds(1));
+  // gRPC does not wait for calls on its queues, and nothing may begin on one that is shut down.
+  while (wires_.load(std::memory_order_acquire) > 0) absl::SleepFor(absl::Milliseconds(1));
   for (const auto& queue : queues_) queue->Shutdown();
   if (threads_.empty()) {
     for (const auto& queue : queues_) Run(queue.get());

@@ -9,6 +9,8 @@
 
 #include <grpcpp/server_builder.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -26,7 +28,7 @@ class CallLoops {
   ~CallLoops();
 
   // In this order: before the server is built, once it serves, and after its Shutdown
-  // returned, when no call is left.
+  // returned; the last one waits for the calls that are left, which are cancelled by then.
   void AddTo(grpc::ServerBuilder* builder);
   void Start();
   void Stop();
@@ -39,6 +41,7 @@ class CallLoops {
   const Admission* const admission_;
   const Wire::Begin begin_;
   grpc::AsyncGenericService service_;
+  std::atomic<int64_t> wires_{0};
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::vector<std::thread> threads_;
 };

@@ -3,6 +3,7 @@
 namespace chainrule::server {
 
 Wire::Wire(const WireSource& source, const Begin* begin) : source_(source), begin_(begin) {
+  source_.wires->fetch_add(1, std::memory_order_acq_rel);
   context_.AsyncNotifyWhenDone(&done_);
   source_.service->RequestCall(&context_, &stream_, source_.queue, source_.queue, &arrival_);
 }

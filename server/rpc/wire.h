@@ -15,15 +15,18 @@
 #include <grpcpp/support/status.h>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
 namespace chainrule::server {
 
-// Where calls come from; both outlive the calls.
+// Where calls come from, and how many wires there are, with those that wait for a call. All
+// three outlive the wires.
 struct WireSource {
   grpc::AsyncGenericService* service = nullptr;
   grpc::ServerCompletionQueue* queue = nullptr;
+  std::atomic<int64_t>* wires = nullptr;
 };
 
 class Wire {
@@ -42,11 +45,13 @@ class Wire {
   // Who the call is for: makes the user, who takes the wire, and does not wait.
   using Begin = std::function<void(std::unique_ptr<Wire>)>;
 
-  // Waits for a call from `source`, and for another one when it came. Both are borrowed.
+  // Waits for a call from `source`, and for another one when it came, until the server shuts
+  // down. Both are borrowed.
   static void Await(const WireSource& source, const Begin* begin);
   // What a queue's thread does with what it took from the queue.
   static void Happened(void* tag, bool ok);
 
+  ~Wire() { source_.wires->fetch_sub(1, std::memory_order_acq_rel); }
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -10,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "tests/support/error_details.h"
 #include "tests/support/fit_client.h"
+#include "tests/support/raw_client.h"
 #include "tests/support/requests.h"
 #include "tests/support/test_server.h"
 
@@ -131,6 +134,26 @@ TEST(DrainTest, AServerThatGoesWithCallsInEveryQueueAnswersThemAll) {
   server->server().Drain();
   for (std::thread& caller : callers) caller.join();
   server.reset();
+}
+
+// No admission counts these; they must be over all the same before the queues are.
+TEST(DrainTest, CallsThatNeverSayTheirRequestDoNotOutliveTheServer) {
+  std::optional<TestServer> server(DrainOptions(absl::Seconds(2)));
+  const std::shared_ptr<grpc::Channel> channel = server->NewChannel();
+  std::deque<RawCall> open;
+  for (const char* method :
+       {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        "/grpc.health.v1.Health/Watch", "/grpc.health.v1.Health/Check",
+        "/chainrule.v1.ModelService/GetModel", "/chainrule.v1.PredictionService/StreamPredict",
+        "/chainrule.v1.TrainingService/Fit", "/no.Such/Method"}) {
+    for (int i = 0; i < 20; ++i) open.emplace_back(channel, method);
+  }
+  for (size_t i = 0; i < open.size(); i += 2) open[i].context.TryCancel();
+  const absl::Time start = absl::Now();
+  server->server().Drain();
+  EXPECT_LT(absl::Now() - start, absl::Seconds(2));
+  server.reset();
+  for (RawCall& call : open) EXPECT_FALSE(call.Finish().ok());
 }
 
 TEST(DrainTest, APortThatIsTakenIsRefused) {
