@@ -32,7 +32,8 @@ struct Product {
   size_t z_stride;
   size_t inputs;
   size_t units;
-  bool add = false;  // to what is in z: the sums of the blocks of inputs before these
+  bool add = false;        // to what is in z: the sums of the blocks of inputs before these
+  bool backwards = false;  // the last units first
 };
 
 // Some units' weights for some inputs, which are to be turned into a panel.
@@ -129,17 +130,24 @@ void Columns(const Product& product, size_t begin, size_t end, size_t column) {
   }
 }
 
-// All columns from `column` on; a tile of which half would be beyond the last unit
+// All columns from `first` on; a tile of which half would be beyond the last unit
 // gives way to a narrower one.
 template <size_t kRows, size_t kVectors>
-void RowsFrom(const Product& product, size_t begin, size_t end, size_t column) {
+void RowsFrom(const Product& product, size_t begin, size_t end, size_t first) {
   constexpr size_t kWidth = kVectors * kLanes;
   constexpr size_t kLeast = kVectors == 1 ? 0 : kWidth / 2;
   const size_t padded = (product.units + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
-  for (; column + kLeast < product.units && column + kWidth <= padded; column += kWidth) {
+  size_t last = first;
+  while (last + kLeast < product.units && last + kWidth <= padded) last += kWidth;
+  const auto run_narrower = [&] {
+    if constexpr (kVectors > 1) RowsFrom<kRows, kVectors / 2>(product, begin, end, last);
+  };
+  if (product.backwards) run_narrower();
+  for (size_t done = 0; done < last - first; done += kWidth) {
+    const size_t column = product.backwards ? last - kWidth - done : first + done;
     Columns<kRows, kVectors>(product, begin, end, column);
   }
-  if constexpr (kVectors > 1) RowsFrom<kRows, kVectors / 2>(product, begin, end, column);
+  if (!product.backwards) run_narrower();
 }
 
 template <size_t kRows>
@@ -283,9 +291,10 @@ PackedLayer::PackedLayer(ConstMatrixView weights)
   }
 }
 
-void PackedLayer::Multiply(ConstMatrixView x, MatrixView z) const {
+void PackedLayer::Multiply(ConstMatrixView x, MatrixView z, UnitOrder order) const {
   Product product = ProductOf(x, z);
   product.panels = panels_.data();
+  product.backwards = order == UnitOrder::kBackwards;
   HWY_DYNAMIC_DISPATCH(MultiplyPacked)(product, static_cast<size_t>(x.rows));
 }
 

@@ -21,6 +21,11 @@ namespace chainrule::engine {
 // Part of the numbers' definition: another value gives other bits.
 inline constexpr int64_t kChainBlock = 256;
 
+// Which units come first; the bits are the same. Weights that are a little more than a cache
+// are all out of it again when they are read in the same order each time: who turns round
+// finds there what he read last.
+enum class UnitOrder : uint8_t { kForwards, kBackwards };
+
 class PackedLayer {
  public:
   // Reads `weights` ([units × inputs]) here only.
@@ -32,7 +37,7 @@ class PackedLayer {
 
   // z ← x·Wᵀ. x: [rows × inputs], z: [rows × units], any number of rows; best
   // where x stays in the second cache.
-  void Multiply(ConstMatrixView x, MatrixView z) const;
+  void Multiply(ConstMatrixView x, MatrixView z, UnitOrder order = UnitOrder::kForwards) const;
 
  private:
   int64_t inputs_;

@@ -46,9 +46,18 @@ Layer PackLayer(const Network& network, std::span<const float> parameters, int64
           .activation = network.spec().layers[static_cast<size_t>(index)].activation};
 }
 
+// One thread's scratch.
+struct Lane {
+  AlignedBuffer floats;                    // a block's inputs and two layers' activations
+  UnitOrder order = UnitOrder::kForwards;  // of the last block
+
+  void Turn() {
+    order = order == UnitOrder::kForwards ? UnitOrder::kBackwards : UnitOrder::kForwards;
+  }
+};
+
 }  // namespace
 
-// One lane of scratch holds a block's inputs and two layers' activations.
 struct Predictor::Packed {
   Packed(const Network& network, std::span<const float> parameters, const Normalization& units);
 
@@ -56,10 +65,10 @@ struct Predictor::Packed {
   int64_t output_width() const { return layers.back().weights.units(); }
   int64_t lane_floats() const { return block_rows * (input_stride + 2 * hidden_stride); }
 
-  void RunRows(ConstMatrixView inputs, MatrixView outputs, MatrixView logits, float* lane) const;
-  void RunBlock(ConstMatrixView inputs, MatrixView outputs, MatrixView logits, float* lane) const;
+  void RunRows(ConstMatrixView inputs, MatrixView outputs, MatrixView logits, Lane* lane) const;
+  void RunBlock(ConstMatrixView inputs, MatrixView outputs, MatrixView logits, Lane* lane) const;
   ConstMatrixView Standardize(ConstMatrixView inputs, float* place) const;
-  void RunLast(ConstMatrixView x, MatrixView outputs, MatrixView logits) const;
+  void RunLast(ConstMatrixView x, MatrixView outputs, MatrixView logits, UnitOrder order) const;
 
   std::vector<Layer> layers;
   Normalization normalization;
@@ -70,12 +79,12 @@ struct Predictor::Packed {
 };
 
 struct Predictor::Scratch::Buffers {
-  std::vector<AlignedBuffer> lanes;
+  std::vector<Lane> lanes;
 
   void Reserve(size_t count, size_t floats) {
     if (lanes.size() < count) lanes.resize(count);
     for (size_t i = 0; i < count; ++i) {
-      if (lanes[i].size() < floats) lanes[i] = AlignedBuffer(floats);
+      if (lanes[i].floats.size() < floats) lanes[i].floats = AlignedBuffer(floats);
     }
   }
 };
@@ -96,7 +105,7 @@ Predictor::Packed::Packed(const Network& network, std::span<const float> paramet
 }
 
 void Predictor::Packed::RunRows(ConstMatrixView inputs, MatrixView outputs, MatrixView logits,
-                                float* lane) const {
+                                Lane* lane) const {
   for (int64_t row = 0; row < inputs.rows; row += block_rows) {
     const int64_t count = std::min(block_rows, inputs.rows - row);
     const MatrixView block_logits = logits.data == nullptr ? logits : logits.Rows(row, count);
@@ -105,20 +114,21 @@ void Predictor::Packed::RunRows(ConstMatrixView inputs, MatrixView outputs, Matr
 }
 
 void Predictor::Packed::RunBlock(ConstMatrixView inputs, MatrixView outputs, MatrixView logits,
-                                 float* lane) const {
-  float* hidden = lane + block_rows * input_stride;
+                                 Lane* lane) const {
+  lane->Turn();
+  float* hidden = lane->floats.data() + block_rows * input_stride;
   float* next_hidden = hidden + block_rows * hidden_stride;
-  ConstMatrixView x = Standardize(inputs, lane);
+  ConstMatrixView x = Standardize(inputs, lane->floats.data());
   for (size_t i = 0; i + 1 < layers.size(); ++i) {
     const Layer& layer = layers[i];
     const int64_t units = layer.weights.units();
     const MatrixView z(hidden, x.rows, units, ScratchStride(units));
-    layer.weights.Multiply(x, z);
+    layer.weights.Multiply(x, z, lane->order);
     AddBiasActivate(layer.activation, layer.bias, z, z);
     x = z;
     std::swap(hidden, next_hidden);
   }
-  RunLast(x, outputs, logits);
+  RunLast(x, outputs, logits, lane->order);
 }
 
 // The inputs themselves where there is nothing to do to them.
@@ -130,10 +140,11 @@ ConstMatrixView Predictor::Packed::Standardize(ConstMatrixView inputs, float* pl
   return x;
 }
 
-void Predictor::Packed::RunLast(ConstMatrixView x, MatrixView outputs, MatrixView logits) const {
+void Predictor::Packed::RunLast(ConstMatrixView x, MatrixView outputs, MatrixView logits,
+                                UnitOrder order) const {
   const Layer& layer = layers.back();
   const MatrixView z = logits.data == nullptr ? outputs : logits;
-  layer.weights.Multiply(x, z);
+  layer.weights.Multiply(x, z, order);
   AddBiasActivate(layer.activation, layer.bias, z, outputs);
   normalization.targets.Invert(outputs);
 }
@@ -160,7 +171,7 @@ void Predictor::Run(ConstMatrixView inputs, MatrixView outputs, MatrixView logit
     const int64_t rows = std::min(share, inputs.rows - row);
     const MatrixView share_logits = logits.data == nullptr ? logits : logits.Rows(row, rows);
     packed_->RunRows(inputs.Rows(row, rows), outputs.Rows(row, rows), share_logits,
-                     scratch->buffers_->lanes[static_cast<size_t>(index)].data());
+                     &scratch->buffers_->lanes[static_cast<size_t>(index)]);
   };
   if (count == 1) return run_share(0);
   if (count > 1) executor->ParallelFor(count, run_share);

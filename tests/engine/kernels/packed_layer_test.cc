@@ -48,9 +48,10 @@ class PackedLayerTest : public testing::TestWithParam<int64_t> {
   void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
 };
 
-Matrix Multiply(const PackedLayer& layer, ConstMatrixView x) {
+Matrix Multiply(const PackedLayer& layer, ConstMatrixView x,
+                UnitOrder order = UnitOrder::kForwards) {
   Matrix z(x.rows, layer.units());
-  layer.Multiply(x, z.view());
+  layer.Multiply(x, z.view(), order);
   return z;
 }
 
@@ -68,8 +69,10 @@ TEST_P(PackedLayerTest, EqualsItsTwinToTheBit) {
         const Matrix x = RandomMatrix(rows, inputs, 2);
         Matrix expected(rows, units);
         NaiveChainMultiply(weights.view(), x.view(), expected.view());
-        ASSERT_TRUE(SameBits(Multiply(layer, x.view()).view(), expected.view()))
-            << inputs << " inputs, " << units << " units, " << rows << " rows";
+        for (const UnitOrder order : {UnitOrder::kForwards, UnitOrder::kBackwards}) {
+          ASSERT_TRUE(SameBits(Multiply(layer, x.view(), order).view(), expected.view()))
+              << inputs << " inputs, " << units << " units, " << rows << " rows";
+        }
         Matrix unpacked(rows, units);
         ChainMultiply(x.view(), weights.view(), unpacked.view());
         ASSERT_TRUE(SameBits(unpacked.view(), expected.view()))
@@ -117,7 +120,7 @@ TEST_P(PackedLayerTest, WorksOnBlocksAndWritesNothingBeside) {
   Matrix z = RandomMatrix(9, 30, 3);
   Matrix unpacked = RandomMatrix(9, 30, 3);
   Matrix expected = RandomMatrix(9, 30, 3);
-  PackedLayer(weights).Multiply(x, z.view().Block(1, 2, 7, 21));
+  PackedLayer(weights).Multiply(x, z.view().Block(1, 2, 7, 21), UnitOrder::kBackwards);
   ChainMultiply(x, weights, unpacked.view().Block(1, 2, 7, 21));
   NaiveChainMultiply(weights, x, expected.view().Block(1, 2, 7, 21));
   EXPECT_TRUE(SameBits(z.view(), expected.view()));
