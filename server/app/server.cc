@@ -174,7 +174,7 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
       batcher({threads, Batcher::Options().max_batch_rows,
                [this](auto load) { clerks.Submit(std::move(load)); }},
               &prediction_cores),
-      loops(threads, &methods, &admission) {
+      loops(threads, &methods, &admission, &batcher) {
   environment.limits = options.limits;
   environment.fit_memory = options.fit_memory;
   environment.spool_folder = options.data_dir + "/spool";

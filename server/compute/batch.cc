@@ -54,12 +54,45 @@ void CopyRows(ConstMatrixView from, MatrixView to) {
   for (int64_t row = 0; row < to.rows; ++row) std::ranges::copy(from.row(row), to.row(row).begin());
 }
 
+int64_t MaxRows(const Batcher::Options& options, const PredictCall& call) {
+  const int64_t floats =
+      call.inputs.columns + SnapshotInMemory(call).network().spec().output_width();
+  const int64_t row_bytes = floats * static_cast<int64_t>(sizeof(float));
+  return std::min(options.max_batch_rows, options.max_batch_bytes / row_bytes);
+}
+
 }  // namespace
 
 std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call) {
   if (call.pinned != nullptr) return call.pinned;
   std::shared_ptr<const Snapshot> live = call.model->snapshot();
   return live != nullptr ? live : call.seen;
+}
+
+const Snapshot& SnapshotInMemory(const PredictCall& call) {
+  return call.pinned != nullptr ? *call.pinned : *call.seen;
+}
+
+Batch TakeBatch(const Batcher::Options& options, Batch* queue) {
+  Batch batch;
+  batch.splice(batch.end(), *queue, queue->begin());
+  const Model* const model = batch.front().call.model.get();
+  const Snapshot* const pinned = batch.front().call.pinned.get();
+  const int64_t max_rows = MaxRows(options, batch.front().call);
+  int64_t rows = batch.front().call.rows;
+  for (auto next = queue->begin(); next != queue->end() && rows < max_rows;) {
+    const auto current = next++;
+    if (current->call.model.get() != model || current->call.pinned.get() != pinned) continue;
+    if (current->call.rows > max_rows - rows) continue;
+    rows += current->call.rows;
+    batch.splice(batch.end(), *queue, current);
+  }
+  return batch;
+}
+
+void Refuse(Batch* batch) {
+  const auto snapshot = SnapshotOf(batch->front().call);
+  for (QueuedPredict& predict : *batch) predict.done(Stopping(), *snapshot);
 }
 
 void FailCancelled(Batch* waiting) {

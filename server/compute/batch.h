@@ -23,6 +23,8 @@ namespace chainrule::server {
 
 // Its pinned one, or the live one of now.
 std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call);
+// One with the same settings, for a look at them.
+const Snapshot& SnapshotInMemory(const PredictCall& call);
 
 struct QueuedPredict {
   explicit QueuedPredict(PredictCall predict)
@@ -37,8 +39,14 @@ struct QueuedPredict {
 
 using Batch = std::list<QueuedPredict>;
 
+// The oldest call of `queue`, which is not empty, and those of the same model that wait and
+// fit in one batch with it.
+Batch TakeBatch(const Batcher::Options& options, Batch* queue);
+
 // Ends those calls of `waiting` that are cancelled; the others stay.
 void FailCancelled(Batch* waiting);
+// Ends all calls of `batch`, which is not empty: the server stops.
+void Refuse(Batch* batch);
 
 // A call that is cancelled, or has an input that is not finite, fails alone. One call
 // alone runs from its own floats into its own outputs; several are gathered into one

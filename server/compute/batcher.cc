@@ -1,26 +1,17 @@
 #include "server/compute/batcher.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <iterator>
-#include <map>
-#include <thread>
+#include <memory>
 #include <utility>
 #include <vector>
 
-#include "engine/core/mutex.h"
-#include "server/compute/batch.h"
-#include "server/models/errors.h"
+#include "server/compute/batcher_impl.h"
 
 namespace chainrule::server {
 
 using engine::MutexLock;
 
 namespace {
-
-// Multiply-adds that the thread which brings calls may do itself, for all of them that are
-// here: some 50 to 100 µs, about what it takes to wake another thread.
-constexpr int64_t kSmallWork = 2'000'000;
 
 // For a call that no numbers were found for.
 std::shared_ptr<const Snapshot> SettingsAlone(const Model& model) {
@@ -29,57 +20,10 @@ std::shared_ptr<const Snapshot> SettingsAlone(const Model& model) {
   return std::make_shared<const Snapshot>(*std::move(settings), nullptr, engine::ModelState());
 }
 
-const Snapshot& SnapshotInMemory(const PredictCall& call) {
-  return call.pinned != nullptr ? *call.pinned : *call.seen;
-}
-
-void Refuse(Batch* batch) {
-  const auto snapshot = SnapshotOf(batch->front().call);
-  for (QueuedPredict& predict : *batch) predict.done(Stopping(), *snapshot);
-}
-
 }  // namespace
 
-class Batcher::Impl {
- public:
-  Impl(const Options& options, const engine::Executor* executor);
-  ~Impl();
-  void Predict(PredictCall call);
-  void Stop();
-
- private:
-  // Numbers that are not in memory: a model, and its version or 0.
-  using Cold = std::pair<std::shared_ptr<Model>, int64_t>;
-  void WaitForNumbers(PredictCall call);
-  void Load(const Cold& cold);
-  void Queue(PredictCall call);
-  // Runs it on this thread, if it is small and no other thread is at work. False: it is not.
-  bool RunHere(PredictCall* call);
-  bool IsQuiet();
-  void Loop();
-  // Ends what waits and is cancelled.
-  void FailWaiting();
-  // The oldest call, and those of the same model that wait and fit in one batch with it.
-  int64_t MaxRows(const PredictCall& call) const;
-  Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  const Options options_;
-  const engine::Executor* const executor_;
-
-  engine::Mutex mutex_;
-  engine::CondVar changed_;
-  Batch queue_ ABSL_GUARDED_BY(mutex_);  // of all models, in the order they came
-  // Calls that wait for numbers, by what they wait for; each is read once for all of them.
-  std::map<Cold, std::vector<PredictCall>> cold_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  int at_work_ ABSL_GUARDED_BY(mutex_) = 0;  // workers that run a batch
-  engine::Mutex here_mutex_;                 // of the one thread that runs a call itself
-  BatchRunner here_ ABSL_GUARDED_BY(here_mutex_);
-  std::vector<std::thread> threads_;
-};
-
 Batcher::Impl::Impl(const Options& options, const engine::Executor* executor)
-    : options_(options), executor_(executor), here_(executor) {
+    : options_(options), executor_(executor) {
   for (int i = 0; i < options.workers; ++i) threads_.emplace_back([this] { Loop(); });
 }
 
@@ -94,6 +38,11 @@ void Batcher::Impl::Stop() {
     stopping_ = true;
   }
   changed_.NotifyAll();
+}
+
+bool Batcher::Impl::IsStopping() {
+  MutexLock lock(&mutex_);
+  return stopping_;
 }
 
 void Batcher::Impl::Predict(PredictCall call) {
@@ -136,9 +85,10 @@ void Batcher::Impl::Load(const Cold& cold) {
 }
 
 void Batcher::Impl::Queue(PredictCall call) {
+  Here::Impl* const here = Here::Impl::OfThisThread();
+  if (here != nullptr && here->Takes(*this, call)) return here->Add(std::move(call));
   // The node is made before the lock is taken; within it calls only change lists, and wake:
   // once it is given back the call may be answered, and the batcher gone with the last one.
-  if (RunHere(&call)) return;
   Batch one;
   one.emplace_back(std::move(call));
   {
@@ -147,22 +97,6 @@ void Batcher::Impl::Queue(PredictCall call) {
     changed_.NotifyOne();
   }
   if (!one.empty()) Refuse(&one);
-}
-
-bool Batcher::Impl::IsQuiet() {
-  MutexLock lock(&mutex_);
-  return queue_.empty() && at_work_ == 0 && !stopping_;
-}
-
-bool Batcher::Impl::RunHere(PredictCall* call) {
-  const int64_t parameters = SnapshotInMemory(*call).network().parameter_count();
-  if (call->calls_here < 1 || call->calls_here * call->rows * parameters > kSmallWork) return false;
-  if (!IsQuiet() || !here_mutex_.TryLock()) return false;
-  Batch one;
-  one.emplace_back(std::move(*call));
-  here_.Run(&one);
-  here_mutex_.Unlock();
-  return true;
 }
 
 void Batcher::Impl::FailWaiting() {
@@ -188,42 +122,15 @@ void Batcher::Impl::Loop() {
       MutexLock lock(&mutex_);
       while (queue_.empty() && !stopping_) changed_.Wait(&mutex_);
       if (queue_.empty()) return;
-      batch = TakeBatch();
+      batch = TakeBatch(options_, &queue_);
       stopping = stopping_;
-      ++at_work_;
     }
     if (stopping) {
       Refuse(&batch);
     } else {
       runner.Run(&batch);
     }
-    MutexLock lock(&mutex_);
-    --at_work_;
   }
-}
-
-int64_t Batcher::Impl::MaxRows(const PredictCall& call) const {
-  const int64_t floats =
-      call.inputs.columns + SnapshotInMemory(call).network().spec().output_width();
-  const int64_t row_bytes = floats * static_cast<int64_t>(sizeof(float));
-  return std::min(options_.max_batch_rows, options_.max_batch_bytes / row_bytes);
-}
-
-Batch Batcher::Impl::TakeBatch() {
-  Batch batch;
-  batch.splice(batch.end(), queue_, queue_.begin());
-  const Model* const model = batch.front().call.model.get();
-  const Snapshot* const pinned = batch.front().call.pinned.get();
-  const int64_t max_rows = MaxRows(batch.front().call);
-  int64_t rows = batch.front().call.rows;
-  for (auto next = queue_.begin(); next != queue_.end() && rows < max_rows;) {
-    const auto current = next++;
-    if (current->call.model.get() != model || current->call.pinned.get() != pinned) continue;
-    if (current->call.rows > max_rows - rows) continue;
-    rows += current->call.rows;
-    batch.splice(batch.end(), queue_, current);
-  }
-  return batch;
 }
 
 Batcher::Batcher(const Options& options, const engine::Executor* executor)

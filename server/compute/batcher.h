@@ -1,8 +1,8 @@
 // Batcher: concurrent predictions with one model share matrix products. It adds no
 // wait: a call that comes while a worker is free runs at once; those that come while
-// all are busy are gathered, by model and version, and run together. A small one that comes
-// while nobody works runs on the thread that brings it. The live snapshot is taken when a
-// batch is formed.
+// all are busy are gathered, by model and version, and run together. Small ones that one
+// thread brings at the same moment run together on that thread: Batcher::Here. The live
+// snapshot is taken when a batch is formed.
 // Thread-safe. Every call's `done` is called exactly once, on a worker's thread (on the
 // caller's if it is small or refused at once), also when it was cancelled or its deadline passed
 // while it waited: then when a worker next forms a batch, or has run a block of a long call.
@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "engine/core/cancellation.h"
 #include "engine/core/executor.h"
 #include "engine/core/matrix.h"
@@ -31,9 +32,6 @@ struct PredictCall {
   int64_t version = 0;
   engine::ElementRows inputs;  // borrowed until done
   int64_t rows = 0;
-  // How many calls are here at the moment, this one included: a small one among few runs on
-  // the thread that brings it. 0: it never does.
-  int64_t calls_here = 0;
   // Called on a worker when the batch is formed, at most once: where the outputs and,
   // unless null, the logits go; they are borrowed until done. May be where the reply is
   // allocated. An error may still follow.
@@ -56,14 +54,37 @@ class Batcher {
     int64_t max_batch_rows = 512;  // gathered calls are cut here; one call may be longer
     // Runs on another thread what reads a model's numbers from the disk; unset: on the
     // caller's.
-    std::function<void(std::function<void()>)> loader;
+    std::function<void(std::function<void()>)> loader = nullptr;
     // Gathered calls are cut at so many bytes of inputs and outputs, too.
     int64_t max_batch_bytes = int64_t{8} << 20;
+    // How long small calls wait for Here::Run, while their thread is brought more and more.
+    absl::Duration max_wait_here = absl::Milliseconds(1);
   };
   // `executor` (high priority) outlives the batcher.
   Batcher(const Options& options, const engine::Executor* executor);
   // Stops, and waits for the workers.
   ~Batcher();
+
+  // Where calls come from: while one lives, the small calls that its thread gives to
+  // Predict wait for Run. That is for who knows when no more come at once: another
+  // thread's waking up costs as much as a small call.
+  // Single-threaded; one a thread; destroyed with nothing waiting. The batcher outlives it.
+  class Here {
+   public:
+    explicit Here(Batcher* batcher);
+    ~Here();
+    Here(const Here&) = delete;
+    Here& operator=(const Here&) = delete;
+    class Impl;
+    bool empty() const;
+    // Enough waits, or for long enough: Run is due even if more comes.
+    bool full() const;
+    // Runs what waits on this thread.
+    void Run();
+
+   private:
+    std::unique_ptr<Impl> impl_;
+  };
 
   // Requires inputs as wide as the model's.
   void Predict(PredictCall call);

@@ -20,9 +20,11 @@ constexpr absl::Duration kAwake = absl::Microseconds(300);
 
 }  // namespace
 
-CallLoops::CallLoops(int cores, const Methods* methods, const Admission* admission)
+CallLoops::CallLoops(int cores, const Methods* methods, const Admission* admission,
+                     Batcher* batcher)
     : count_(std::max(1, cores / kCoresOfALoop)),
       admission_(admission),
+      batcher_(batcher),
       begin_([methods](std::unique_ptr<Wire> wire) { methods->Begin(std::move(wire)); }) {}
 
 CallLoops::~CallLoops() { Stop(); }
@@ -40,15 +42,22 @@ void CallLoops::Start() {
 }
 
 void CallLoops::Run(grpc::ServerCompletionQueue* queue) const {
+  Batcher::Here here(batcher_);
   void* tag = nullptr;
   bool ok = false;
-  while (Next(queue, &tag, &ok)) Wire::Happened(tag, ok);
+  while (Next(queue, &here, &tag, &ok)) Wire::Happened(tag, ok);
 }
 
 // Yields between its looks: it keeps the core from nobody who has work for it.
-bool CallLoops::Next(grpc::ServerCompletionQueue* queue, void** tag, bool* ok) const {
+bool CallLoops::Next(grpc::ServerCompletionQueue* queue, Batcher::Here* here, void** tag,
+                     bool* ok) const {
   using Queue = grpc::CompletionQueue;
   const gpr_timespec now = gpr_time_0(GPR_CLOCK_MONOTONIC);
+  if (!here->empty()) {
+    const Queue::NextStatus seen = here->full() ? Queue::TIMEOUT : queue->AsyncNext(tag, ok, now);
+    if (seen != Queue::TIMEOUT) return seen == Queue::GOT_EVENT;
+    here->Run();
+  }
   const absl::Time end = absl::Now() + kAwake;
   while (admission_->present() == 0 && absl::Now() < end) {
     const Queue::NextStatus seen = queue->AsyncNext(tag, ok, now);

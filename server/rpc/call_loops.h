@@ -2,7 +2,8 @@
 // arrive, are read and are done. One for every four cores, for threads that take turns at
 // the same sockets wake each other: adr/0001-completion-queues.md.  A loop stays awake for a
 // moment after a call, if no other one is here: who waits for each answer has the next one
-// soon, and to wake a thread takes as long as to answer.
+// soon, and to wake a thread takes as long as to answer. Small predictions that came together
+// run on it together, when all that came is read.
 // Thread-compatible.
 #ifndef CHAINRULE_SERVER_RPC_CALL_LOOPS_H_
 #define CHAINRULE_SERVER_RPC_CALL_LOOPS_H_
@@ -16,14 +17,15 @@
 #include <vector>
 
 #include "server/compute/admission.h"
+#include "server/compute/batcher.h"
 #include "server/rpc/methods.h"
 
 namespace chainrule::server {
 
 class CallLoops {
  public:
-  // `methods` and `admission` are borrowed. Nothing runs yet.
-  CallLoops(int cores, const Methods* methods, const Admission* admission);
+  // All are borrowed. Nothing runs yet.
+  CallLoops(int cores, const Methods* methods, const Admission* admission, Batcher* batcher);
   // Stops.
   ~CallLoops();
 
@@ -35,10 +37,11 @@ class CallLoops {
 
  private:
   void Run(grpc::ServerCompletionQueue* queue) const;
-  bool Next(grpc::ServerCompletionQueue* queue, void** tag, bool* ok) const;
+  bool Next(grpc::ServerCompletionQueue* queue, Batcher::Here* here, void** tag, bool* ok) const;
 
   const int count_;
   const Admission* const admission_;
+  Batcher* const batcher_;
   const Wire::Begin begin_;
   grpc::AsyncGenericService service_;
   std::atomic<int64_t> wires_{0};

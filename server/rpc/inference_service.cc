@@ -176,7 +176,6 @@ absl::Status InferenceServiceImpl::ModelInfer(InferCall* call) {
   if (found->version > 0) predict.pinned = std::move(found->snapshot);
   predict.version = found->version;
   predict.inputs = arguments->inputs.elements;
-  predict.calls_here = environment_.admission->present();
   predict.rows = arguments->inputs.rows;
   predict.place = [call, arguments = *arguments](const Snapshot& snapshot,
                                                  engine::MatrixView* outputs,

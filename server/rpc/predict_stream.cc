@@ -72,7 +72,6 @@ PredictCall PredictStream::MakeCall(Item* item, FoundModel found) {
   if (found.version > 0) predict.pinned = std::move(found.snapshot);
   predict.version = found.version;
   predict.inputs = item->arguments->inputs.elements;
-  predict.calls_here = environment_.admission->present();
   predict.rows = item->arguments->inputs.rows;
   predict.place = [item](const Snapshot& snapshot, engine::MatrixView* outputs,
                          engine::MatrixView* logits) {

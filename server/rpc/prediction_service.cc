@@ -40,7 +40,6 @@ absl::Status PredictionServiceImpl::Predict(PredictRpcCall* call) {
   if (found->version > 0) predict.pinned = std::move(found->snapshot);
   predict.version = found->version;
   predict.inputs = arguments->inputs.elements;
-  predict.calls_here = environment_.admission->present();
   predict.rows = arguments->inputs.rows;
   predict.place = [pending](const Snapshot& snapshot, engine::MatrixView* outputs,
                             engine::MatrixView* logits) {

@@ -5,7 +5,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -36,54 +35,6 @@ TEST_F(BatcherTest, CallAloneIsAnsweredWithoutAnybodyElseComing) {
   std::vector<float> logits;
   EXPECT_EQ(prediction.outputs, Alone(*model_->snapshot(), prediction.inputs, &logits));
   EXPECT_EQ(prediction.logits, logits);
-}
-
-// The thread that ran the call, which notes it when it is placed.
-std::thread::id ThreadOf(Batcher* batcher, const std::shared_ptr<Model>& model, int64_t calls_here,
-                         int64_t rows = 1) {
-  Prediction prediction("a", TestInputs(rows, kInputs));
-  std::thread::id thread;
-  prediction.on_place = [&thread] { thread = std::this_thread::get_id(); };
-  PredictCall call = prediction.Call(model);
-  call.calls_here = calls_here;
-  batcher->Predict(std::move(call));
-  EXPECT_TRUE(prediction.status().ok());
-  EXPECT_EQ(prediction.outputs, Alone(*model->snapshot(), prediction.inputs));
-  return thread;
-}
-
-TEST_F(BatcherTest, SmallCallAmongFewRunsOnTheThreadThatBringsIt) {
-  EXPECT_EQ(ThreadOf(&*batcher_, model_, 1), std::this_thread::get_id());
-  EXPECT_EQ(ThreadOf(&*batcher_, model_, 8), std::this_thread::get_id());
-}
-
-TEST_F(BatcherTest, LargeCallsAndThoseAmongManyRunOnAWorker) {
-  EXPECT_NE(ThreadOf(&*batcher_, model_, 0), std::this_thread::get_id());
-  EXPECT_NE(ThreadOf(&*batcher_, model_, 10'000'000), std::this_thread::get_id());
-  EXPECT_NE(ThreadOf(&*batcher_, model_, 1, 1'000'000), std::this_thread::get_id());
-}
-
-TEST_F(BatcherTest, SmallCallWaitsItsTurnWhileAWorkerIsAtWork) {
-  Prediction waits("waits", TestInputs(1, kInputs));
-  std::thread::id thread;
-  waits.on_place = [&thread] { thread = std::this_thread::get_id(); };
-  {
-    HeldWorker held(&*batcher_, model_);
-    PredictCall call = waits.Call(model_);
-    call.calls_here = 1;
-    batcher_->Predict(std::move(call));
-  }
-  EXPECT_TRUE(waits.status().ok());
-  EXPECT_NE(thread, std::this_thread::get_id());
-}
-
-TEST_F(BatcherTest, SmallCallIsRefusedOnceItStops) {
-  batcher_->Stop();
-  Prediction prediction("a", TestInputs(1, kInputs));
-  PredictCall call = prediction.Call(model_);
-  call.calls_here = 1;
-  batcher_->Predict(std::move(call));
-  EXPECT_EQ(prediction.status().code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(BatcherTest, NoRowsHaveNoOutputs) {
