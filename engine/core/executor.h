@@ -15,7 +15,9 @@ namespace chainrule::engine {
 
 class Executor {
  public:
-  enum class Priority { kNormal, kHigh };
+  // Work of high priority gets threads before other work. Those that work for a low one
+  // give way to all others, from then on; the calling thread does if it called GiveWay.
+  enum class Priority { kLow, kNormal, kHigh };
 
   // Uses `threads` cores, the calling thread's included. Requires threads ≥ 1.
   explicit Executor(int threads, Priority priority = Priority::kNormal);

@@ -6,9 +6,13 @@
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/partitioner.h>
 #include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_scheduler_observer.h>
+
+#include <optional>
 
 #include "engine/core/check.h"
 #include "engine/core/executor.h"
+#include "engine/core/give_way.h"
 #include "engine/core/mutex.h"
 
 namespace chainrule::engine {
@@ -35,12 +39,33 @@ oneapi::tbb::task_arena::priority TbbPriority(Executor::Priority priority) {
                                                : oneapi::tbb::task_arena::priority::normal;
 }
 
+// Has the workers of an arena give way.
+class Manners : public oneapi::tbb::task_scheduler_observer {
+ public:
+  explicit Manners(oneapi::tbb::task_arena* arena) : task_scheduler_observer(*arena) {
+    observe(true);
+  }
+  ~Manners() override { observe(false); }
+  Manners(const Manners&) = delete;
+  Manners& operator=(const Manners&) = delete;
+
+ private:
+  void on_scheduler_entry(bool is_worker) override {
+    thread_local bool gives_way = false;
+    if (!is_worker || gives_way) return;
+    GiveWay();
+    gives_way = true;
+  }
+};
+
 }  // namespace
 
 class Executor::Arena {
  public:
   Arena(int threads, Priority priority)
-      : threads_(threads), tbb_(threads, /*reserved_for_masters=*/1, TbbPriority(priority)) {}
+      : threads_(threads), tbb_(threads, /*reserved_for_masters=*/1, TbbPriority(priority)) {
+    if (priority == Priority::kLow) manners_.emplace(&tbb_);
+  }
 
   int threads() const { return threads_; }
   oneapi::tbb::task_arena& tbb() { return tbb_; }
@@ -48,6 +73,7 @@ class Executor::Arena {
  private:
   const int threads_;
   oneapi::tbb::task_arena tbb_;
+  std::optional<Manners> manners_;
 };
 
 Executor::Executor(int threads, Priority priority) {

@@ -7,6 +7,7 @@
 
 #include "engine/core/check.h"
 #include "engine/core/executor.h"
+#include "engine/core/give_way.h"
 #include "engine/core/mutex.h"
 
 namespace chainrule::engine {
@@ -23,8 +24,13 @@ struct Loop {
 
 class Executor::Arena {
  public:
-  explicit Arena(int threads) : threads_(threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { Work(); });
+  Arena(int threads, Priority priority) : threads_(threads) {
+    for (int i = 1; i < threads; ++i) {
+      workers_.emplace_back([this, priority] {
+        if (priority == Priority::kLow) GiveWay();
+        Work();
+      });
+    }
   }
 
   ~Arena() {
@@ -77,10 +83,10 @@ class Executor::Arena {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// The priority has no meaning here: each executor has threads of its own.
-Executor::Executor(int threads, Priority /*priority*/) {
+// A high priority has no meaning here: each executor has threads of its own.
+Executor::Executor(int threads, Priority priority) {
   CHAINRULE_CHECK(threads >= 1);
-  arena_ = std::make_unique<Arena>(threads);
+  arena_ = std::make_unique<Arena>(threads, priority);
 }
 
 Executor::~Executor() = default;

@@ -161,7 +161,7 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
     : options(server_options),
       threads(ThreadCount(options)),
       log(options.log_level, options.log_format),
-      training_cores(threads, engine::Executor::Priority::kNormal),
+      training_cores(threads, engine::Executor::Priority::kLow),
       prediction_cores(threads, engine::Executor::Priority::kHigh),
       lanes(threads, &training_cores),
       store(std::move(server_store)),

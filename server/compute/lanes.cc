@@ -4,6 +4,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "engine/core/give_way.h"
 
 namespace chainrule::server {
 namespace {
@@ -40,6 +41,7 @@ void TrainingLanes::Schedule(std::shared_ptr<Model> model) {
 // A model that has more to do goes behind the others; its own lane is free to take it
 // up again, so no other needs to be woken for it.
 void TrainingLanes::Loop() {
+  engine::GiveWay();
   while (std::shared_ptr<Model> model = Next()) {
     if (!model->RunSlice(*executor_, absl::Now() + kTurn)) continue;
     MutexLock lock(&mutex_);

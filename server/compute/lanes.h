@@ -1,5 +1,5 @@
 // TrainingLanes: threads that give models their turns to train, each for one mini-batch
-// or 20 ms, in rotation. All share one executor's cores.
+// or 20 ms, in rotation. All share one executor's cores, and give way to what answers calls.
 // Thread-safe.
 #ifndef CHAINRULE_SERVER_COMPUTE_LANES_H_
 #define CHAINRULE_SERVER_COMPUTE_LANES_H_
