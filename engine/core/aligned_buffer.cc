@@ -24,6 +24,9 @@ AlignedBuffer AlignedBuffer::Unset(size_t size) {
   AlignedBuffer buffer;
   buffer.data_.reset(Allocate(size));
   buffer.size_ = size;
+#ifndef NDEBUG
+  std::memset(buffer.data(), 0xff, size * sizeof(float));
+#endif
   return buffer;
 }
 

@@ -16,7 +16,8 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   // Throws std::bad_alloc, like new; limits are checked before it comes to that.
   explicit AlignedBuffer(size_t size);
-  // The same, of any values, for who writes them all.
+  // The same, of any values, for who writes them all. Without NDEBUG they are NaN, so that it
+  // shows who does not.
   static AlignedBuffer Unset(size_t size);
 
   size_t size() const { return size_; }

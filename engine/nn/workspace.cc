@@ -32,7 +32,7 @@ Workspace::Workspace(const Network& network, int64_t capacity, WorkspaceOptions 
     layer.dz = {turns[l % 2].first, network.layer_units(l)};
     layers_.push_back(layer);
   }
-  buffer_ = AlignedBuffer(static_cast<size_t>(size_));
+  buffer_ = AlignedBuffer::Unset(static_cast<size_t>(size_));
 }
 
 Workspace::LayerPlaces Workspace::ReserveLayer(const Network& network, int64_t layer,

@@ -27,7 +27,7 @@ struct WorkspaceOptions {
 
 class Workspace {
  public:
-  // Requires 1 ≤ capacity ≤ kMaxBlockRows.
+  // Of any values. Requires 1 ≤ capacity ≤ kMaxBlockRows.
   Workspace(const Network& network, int64_t capacity, WorkspaceOptions options);
 
   int64_t capacity() const { return capacity_; }

@@ -77,7 +77,7 @@ absl::StatusOr<ApplyGradientsInput> ReadApplyGradients(
     std::shared_ptr<const v1::ApplyGradientsRequest> request, const ModelContext& model) {
   if (absl::Status status = CheckContributions(*request, model); !status.ok()) return status;
   ApplyGradientsInput input;
-  input.digest = DigestMessage(*request);
+  if (!request->request_id().empty()) input.digest = DigestMessage(*request);
   auto owner = std::make_shared<GradientsOwner>();
   for (int i = 0; i < request->contributions_size(); ++i) {
     const v1::GradientContribution& message = request->contributions(i);

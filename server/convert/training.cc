@@ -115,6 +115,15 @@ void WriteReports(const std::vector<engine::EpochReport>& reports, const ModelSe
   std::reverse(messages->pointer_begin(), messages->pointer_end());
 }
 
+ContentDigest DigestTrain(const v1::TrainRequest& request, const engine::Examples& examples) {
+  Digest digest;
+  digest.AddDigest(DigestMessage(request, {"examples"}));
+  RowsDigest rows;
+  for (const engine::ExampleChunk& chunk : examples.chunks()) rows.Add(chunk);
+  digest.AddDigest(rows.Finish());
+  return digest.Finish();
+}
+
 }  // namespace
 
 absl::StatusOr<TrainArguments> CheckTrain(const v1::TrainRequest& request,
@@ -129,15 +138,11 @@ absl::StatusOr<TrainArguments> CheckTrain(const v1::TrainRequest& request,
 
 absl::StatusOr<TrainInput> ReadTrain(std::shared_ptr<const v1::TrainRequest> request,
                                      const ModelContext& model) {
-  Digest digest;
-  digest.AddDigest(DigestMessage(*request, {"examples"}));
-  absl::StatusOr<engine::Examples> examples =
-      ReadExamples(ExamplesOf(std::move(request)), "examples", model);
+  absl::StatusOr<engine::Examples> examples = ReadExamples(ExamplesOf(request), "examples", model);
   if (!examples.ok()) return examples.status();
-  RowsDigest rows;
-  for (const engine::ExampleChunk& chunk : examples->chunks()) rows.Add(chunk);
-  digest.AddDigest(rows.Finish());
-  return TrainInput{*std::move(examples), std::nullopt, digest.Finish()};
+  TrainInput input{*std::move(examples), std::nullopt, {}};
+  if (!request->request_id().empty()) input.digest = DigestTrain(*request, input.examples);
+  return input;
 }
 
 absl::StatusOr<TrainArguments> CheckFitHeader(const v1::FitHeader& header,

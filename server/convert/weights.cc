@@ -105,7 +105,7 @@ absl::StatusOr<SetWeightsInput> ReadSetWeights(std::shared_ptr<const v1::SetWeig
   if (!layers.ok()) return layers.status();
   SetWeightsInput input;
   input.layers = *std::move(layers);
-  input.digest = DigestMessage(*request);
+  if (!request->request_id().empty()) input.digest = DigestMessage(*request);
   owner->request = std::move(request);
   input.owner = std::move(owner);
   return input;

@@ -30,7 +30,7 @@ struct WriteOptions {
   std::shared_ptr<engine::Cancellation> cancellation;  // never null
 };
 
-// Rows that were read and found sound, and the digest of the whole request.
+// Rows that were read and found sound, and the digest of the whole request if it has an id.
 struct TrainInput {
   engine::Examples examples;
   std::optional<engine::Examples> validation;

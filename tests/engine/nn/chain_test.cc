@@ -208,6 +208,13 @@ TEST(ChainDropoutTest, BackwardMatchesCentralDifferencesOfTheMaskedNetwork) {
   }
 }
 
+// Rows without gaps into rows that may have some.
+void CopyRows(const std::vector<float>& from, MatrixView to) {
+  for (int64_t i = 0; i < to.rows; ++i) {
+    std::copy_n(from.begin() + i * to.columns, to.columns, to.row(i).begin());
+  }
+}
+
 // Products of several tiles, rows with gaps, and one layer that is a single unit.
 TEST(ChainPartsTest, PartsAreTheGradientAndEachComesOnce) {
   constexpr int64_t kBatch = 300;
@@ -226,8 +233,8 @@ TEST(ChainPartsTest, PartsAreTheGradientAndEachComesOnce) {
     TileScratch scratch(threads);
     AlignedBuffer work(parameters.size());
     std::vector<std::atomic<int>> told(parameters.size());
-    std::copy(sample.inputs.begin(), sample.inputs.end(), workspace.inputs(kBatch).data);
-    std::copy(sample.targets.begin(), sample.targets.end(), workspace.targets(kBatch).data);
+    CopyRows(sample.inputs, workspace.inputs(kBatch));
+    CopyRows(sample.targets, workspace.targets(kBatch));
     chain.Forward(parameters.span(), kBatch, nullptr, &workspace);
     chain.LossGradient(kBatch, &workspace);
     chain.Backward(parameters.span(), kBatch, 0.5F, 0.0F, &workspace, whole.span());

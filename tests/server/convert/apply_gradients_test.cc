@@ -127,6 +127,7 @@ TEST(ReadApplyGradientsTest, ShowsTheSameNumbersFromEveryEncoding) {
        {Values({2}, {5, 6}), RawTensor<float>(v1::DATA_TYPE_FLOAT32, {2}, {5, 6}),
         RawTensor<double>(v1::DATA_TYPE_FLOAT64, {2}, {5, 6})}) {
     v1::ApplyGradientsRequest request;
+    request.set_request_id("a");
     *request.add_contributions()->add_layers()->mutable_biases() = tensor;
     const auto input = Read(request);
     ASSERT_TRUE(input.ok()) << input.status();
@@ -139,7 +140,7 @@ TEST(ReadApplyGradientsTest, ShowsTheSameNumbersFromEveryEncoding) {
 
 TEST(ReadApplyGradientsTest, DigestTellsContentsApart) {
   const auto digest = [](const std::string& text) {
-    return Read(FromText<v1::ApplyGradientsRequest>(text))->digest;
+    return Read(FromText<v1::ApplyGradientsRequest>("request_id: 'a' " + text))->digest;
   };
   const ContentDigest first = digest(With(kGood));
   EXPECT_EQ(digest(With(kGood) + "request_id: '123e4567-e89b-12d3-a456-426614174000'"), first);
