@@ -75,7 +75,8 @@ TEST(DigestMessageTest, DoesNotDependOnTheOrderOfAMap) {
 
 ContentDigest TrainDigest(const std::string& examples, const std::string& more = "") {
   const auto input = ReadTrain(
-      SharedFromText<v1::TrainRequest>("examples {" + examples + "}" + more), ContextOf(kBinary));
+      SharedFromText<v1::TrainRequest>("request_id: 'a' examples {" + examples + "}" + more),
+      ContextOf(kBinary));
   EXPECT_TRUE(input.ok()) << input.status();
   return input.ok() ? input->digest : ContentDigest{};
 }
