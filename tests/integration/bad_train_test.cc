@@ -116,13 +116,13 @@ const BadTrain kBadTrains[] = {
      "examples.class_labels.names[5]", "'rose'"},
     {"NamesWhereThereAreNone",
      [](auto* r) {
-       for (int i = 0; i < 6; ++i) Rows(r)->mutable_class_labels()->add_names("a");
+       for (int i = 0; i < 6; ++i) Rows(r)->mutable_class_labels()->add_names("rose");
      },
      "examples.class_labels.names", "no class_names"},
     {"IdsAndNames",
      [](auto* r) {
        UseClasses(r);
-       Rows(r)->mutable_class_labels()->add_names("a");
+       Rows(r)->mutable_class_labels()->add_names("rose");
      },
      "examples.class_labels", "both ids and names"},
     {"FewerLabelsThanRows",

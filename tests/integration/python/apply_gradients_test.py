@@ -19,6 +19,7 @@ from chainrule.v1 import model_pb2, model_service_pb2, tensor_pb2  # noqa: E402
 from chainrule.v1 import training_service_pb2 as training_pb2  # noqa: E402
 from chainrule.v1.model_service_pb2_grpc import ModelServiceStub  # noqa: E402
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
+from tensors import array_of, tensor64  # noqa: E402
 
 WIDTHS, ROWS, STEPS = [6, 10, 3], 24, 30
 TOLERANCE = 2e-5  # of each parameter, which are about 1
@@ -37,17 +38,6 @@ CASES = {
     "adagrad": ({"adagrad": model_pb2.Adagrad(), "learning_rate": 0.05},
                 torch.optim.Adagrad, {"lr": 0.05}),
 }
-
-
-def raw(array):
-    """As float64, which the server rounds."""
-    array = numpy.asarray(array, dtype=numpy.float64)
-    return tensor_pb2.Tensor(dtype=tensor_pb2.DATA_TYPE_FLOAT64, shape=array.shape,
-                             raw=array.tobytes())
-
-
-def array_of(message):
-    return numpy.frombuffer(message.raw, numpy.float32).reshape(message.shape).astype(float)
 
 
 class Network(torch.nn.Module):
@@ -70,8 +60,8 @@ class Network(torch.nn.Module):
         """Of the mean loss on these rows, as the RPC's layers. Leaves them in .grad."""
         self.zero_grad()
         self.losses(x, y).mean().backward()
-        return [tensor_pb2.LayerTensors(index=i, weights=raw(layer.weight.grad),
-                                        biases=raw(layer.bias.grad))
+        return [tensor_pb2.LayerTensors(index=i, weights=tensor64(layer.weight.grad),
+                                        biases=tensor64(layer.bias.grad))
                 for i, layer in enumerate(self.layers)]
 
 
@@ -183,7 +173,7 @@ class ApplyGradientsTest(unittest.TestCase):
             y = chance.normal(size=(ROWS, WIDTHS[-1])).astype(numpy.float32)
             answer = self.training.GetGradients(training_pb2.GetGradientsRequest(
                 model=f"models/{name}",
-                examples=tensor_pb2.Examples(inputs=raw(x), targets=raw(y))))
+                examples=tensor_pb2.Examples(inputs=tensor64(x), targets=tensor64(y))))
             self.apply(name, training_pb2.GradientContribution(
                 layers=answer.layers, weight=answer.weight_sum, base_step=answer.model_step),
                 max_staleness=0)

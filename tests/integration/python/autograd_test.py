@@ -19,6 +19,7 @@ from chainrule.v1 import model_pb2, model_service_pb2, tensor_pb2  # noqa: E402
 from chainrule.v1 import training_service_pb2 as training_pb2  # noqa: E402
 from chainrule.v1.model_service_pb2_grpc import ModelServiceStub  # noqa: E402
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
+from tensors import array_of, tensor  # noqa: E402
 
 ROWS, INPUTS, HIDDEN, OUTPUTS = 13, 5, 7, 3
 TOLERANCE = 1e-5  # of the largest entry of each tensor
@@ -61,15 +62,6 @@ def last_activations(loss):
 CASES = [(hidden, loss, last)
          for hidden in ACTIVATIONS if hidden != "SOFTMAX"
          for loss in LOSSES for last in last_activations(loss)]
-
-
-def tensor(array):
-    array = numpy.asarray(array, dtype=numpy.float32)
-    return tensor_pb2.Tensor(shape=array.shape, raw=array.tobytes())
-
-
-def array_of(message):
-    return numpy.frombuffer(message.raw, dtype=numpy.float32).reshape(message.shape)
 
 
 class Problem:

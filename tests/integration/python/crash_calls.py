@@ -10,6 +10,7 @@ from chainrule.v1 import training_service_pb2
 from chainrule.v1.model_service_pb2_grpc import ModelServiceStub
 from chainrule.v1.prediction_service_pb2_grpc import PredictionServiceStub
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub
+from tensors import tensor
 
 RAW = tensor_pb2.TENSOR_ENCODING_RAW
 OUTPUTS = 2
@@ -61,11 +62,6 @@ class Client:
         answers = self.models.ExportModel(model_service_pb2.ExportModelRequest(
             model=f"models/{name}", include_optimizer=True), timeout=60)
         return b"".join(answer.data for answer in answers)
-
-
-def tensor(array):
-    array = numpy.asarray(array, dtype=numpy.float32)
-    return tensor_pb2.Tensor(shape=array.shape, raw=array.tobytes())
 
 
 def layers(chance, model, count):

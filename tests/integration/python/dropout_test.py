@@ -19,6 +19,7 @@ from chainrule.v1 import model_pb2, model_service_pb2, tensor_pb2  # noqa: E402
 from chainrule.v1 import training_service_pb2 as training_pb2  # noqa: E402
 from chainrule.v1.model_service_pb2_grpc import ModelServiceStub  # noqa: E402
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
+from tensors import array_of, tensor  # noqa: E402
 
 WIDTHS, ROWS, STEPS = [6, 10, 7, 3], 11, 5
 DROPOUT = [0.3, 0.5, 0.0]
@@ -50,15 +51,6 @@ def mask(step, layer, units):
     kept = 1 / (1 - float(p))
     return torch.tensor([[0.0 if uniform(step, (layer << 48) + row * width + unit) < p else kept
                           for unit in range(units)] for row in range(ROWS)])
-
-
-def tensor(array):
-    array = numpy.asarray(array, dtype=numpy.float32)
-    return tensor_pb2.Tensor(shape=array.shape, raw=array.tobytes())
-
-
-def array_of(message):
-    return numpy.frombuffer(message.raw, numpy.float32).reshape(message.shape).astype(float)
 
 
 def gradients(parameters, x, y, weights, step):

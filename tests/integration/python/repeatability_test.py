@@ -22,17 +22,13 @@ from chainrule.v1 import training_service_pb2 as training_pb2  # noqa: E402
 from chainrule.v1.model_service_pb2_grpc import ModelServiceStub  # noqa: E402
 from chainrule.v1.prediction_service_pb2_grpc import PredictionServiceStub  # noqa: E402
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
+from tensors import array_of, tensor  # noqa: E402
 
 THREADS = [1, 2, 3, 8]
 OPTIMIZERS = [{"sgd": model_pb2.Sgd(momentum=0.9)}, {"adam": model_pb2.Adam()},
               {"adamw": model_pb2.AdamW()}, {"rmsprop": model_pb2.RmsProp()},
               {"adagrad": model_pb2.Adagrad()}]
 ACTIVATIONS = ["SIGMOID", "TANH", "RELU", "LEAKY_RELU", "GELU", "SOFTPLUS"]
-
-
-def tensor(array):
-    array = numpy.asarray(array, dtype=numpy.float32)
-    return tensor_pb2.Tensor(shape=array.shape, raw=array.tobytes())
 
 
 def examples_of(x, labels):
@@ -91,7 +87,7 @@ class Client:
         answer = self.prediction.Predict(prediction_pb2.PredictRequest(
             model=f"models/{name}", inputs=tensor(rows), include=["PREDICTION_PART_VALUES"],
             encoding="TENSOR_ENCODING_RAW"))
-        return numpy.frombuffer(answer.outputs.raw, numpy.float32).reshape(answer.outputs.shape)
+        return array_of(answer.outputs)
 
 
 class RepeatabilityTest(unittest.TestCase):

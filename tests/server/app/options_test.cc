@@ -28,8 +28,8 @@ TEST(OptionsTest, BeyondLoopbackNeedsTlsOrTheFlag) {
 
 TEST(OptionsTest, EachContradictionNamesItsFlag) {
   const std::pair<std::function<void(Options*)>, const char*> cases[] = {
-      {[](Options* o) { o->tls_key = "x"; }, "--tls_cert"},
-      {[](Options* o) { o->tls_client_ca = "x"; }, "--tls_client_ca"},
+      {[](Options* o) { o->tls_key = "key.pem"; }, "--tls_cert"},
+      {[](Options* o) { o->tls_client_ca = "ca.pem"; }, "--tls_client_ca"},
       {[](Options* o) { o->http_listen = "unix:/x"; }, "--http_listen"},
       {[](Options* o) { o->drain_timeout = absl::ZeroDuration(); }, "--drain_timeout"},
       {[](Options* o) { o->threads = 5000; }, "--threads"},

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/convert/violations.h"
 #include "tests/server/convert/support.h"
@@ -79,7 +80,7 @@ TEST(EchoTest, StaysWithin64BytesAndBetweenCharacters) {
 TEST(ViolationsTest, KeepsSixteenAndCountsTheOthers) {
   Violations violations;
   EXPECT_TRUE(violations.ToStatus().ok());
-  for (int i = 0; i < 40; ++i) violations.Add("f" + std::to_string(i), std::string(64, 'x'));
+  for (int i = 0; i < 40; ++i) violations.Add(absl::StrCat("f", i), std::string(64, 'x'));
   const absl::Status status = violations.ToStatus();
   EXPECT_EQ(engine::GetErrorDetail(status).violations.size(), 16U);
   EXPECT_TRUE(absl::StrContains(status.message(), "(and 39 more)")) << status;
