@@ -36,12 +36,13 @@ struct Product {
   bool backwards = false;  // the last units first
 };
 
-// Some units' weights for some inputs, which are to be turned into a panel.
+// Some units' weights for some inputs, which are to be made a panel of.
 struct PanelSource {
   const float* weights;
   size_t stride;
   size_t units;
   size_t inputs;
+  bool turned = false;  // a row is an input's weights, as in a panel, and not a unit's
 };
 
 }  // namespace chainrule::engine
@@ -216,6 +217,22 @@ void TurnPanel(const PanelSource& source, float* panel) {
   }
 }
 
+void CopyPanel(const PanelSource& source, float* panel) {
+  for (size_t k = 0; k < source.inputs; ++k) {
+    std::copy_n(source.weights + k * source.stride, source.units, panel + k * kPanelWidth);
+  }
+}
+
+void MakePanel(const PanelSource& all, size_t unit, size_t units, size_t k, size_t inputs,
+               float* panel) {
+  if (units < kPanelWidth) std::fill_n(panel, kBlock * kPanelWidth, 0.0F);
+  if (all.turned) {
+    CopyPanel({all.weights + k * all.stride + unit, all.stride, units, inputs}, panel);
+  } else {
+    TurnPanel({all.weights + unit * all.stride + k, all.stride, units, inputs}, panel);
+  }
+}
+
 // Block by block of inputs, which stay in the second-level cache while all panels pass; each
 // panel's part stays in the first while all rows pass.
 void MultiplyUnpacked(const Product& product, const PanelSource& weights, size_t rows) {
@@ -229,10 +246,7 @@ void MultiplyUnpacked(const Product& product, const PanelSource& weights, size_t
     for (size_t unit = 0; unit < weights.units; unit += kPanelWidth) {
       part.units = std::min(kPanelWidth, weights.units - unit);
       part.z = product.z + unit;
-      if (part.units < kPanelWidth) std::fill_n(panel, kBlock * kPanelWidth, 0.0F);
-      TurnPanel(
-          {weights.weights + unit * weights.stride + k, weights.stride, part.units, part.inputs},
-          panel);
+      MakePanel(weights, unit, part.units, k, part.inputs, panel);
       MultiplyPacked(part, rows);
     }
   }
@@ -301,6 +315,15 @@ void PackedLayer::Multiply(ConstMatrixView x, MatrixView z, UnitOrder order) con
 void ChainMultiply(ConstMatrixView x, ConstMatrixView weights, MatrixView z) {
   HWY_DYNAMIC_DISPATCH(MultiplyUnpacked)
   (ProductOf(x, z), SourceOf(weights), static_cast<size_t>(x.rows));
+}
+
+void ChainMultiplyTurned(ConstMatrixView x, ConstMatrixView turned, MatrixView z) {
+  const PanelSource weights = {.weights = turned.data,
+                               .stride = static_cast<size_t>(turned.stride),
+                               .units = static_cast<size_t>(turned.columns),
+                               .inputs = static_cast<size_t>(turned.rows),
+                               .turned = true};
+  HWY_DYNAMIC_DISPATCH(MultiplyUnpacked)(ProductOf(x, z), weights, static_cast<size_t>(x.rows));
 }
 
 void NaiveChainMultiply(ConstMatrixView weights, ConstMatrixView x, MatrixView z) {

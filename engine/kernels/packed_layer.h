@@ -49,6 +49,8 @@ class PackedLayer {
 // z ← x·Wᵀ of weights as they lie, which are packed on the way, a panel at a time: the same
 // bits as PackedLayer's, for weights that are used once.
 void ChainMultiply(ConstMatrixView x, ConstMatrixView weights, MatrixView z);
+// z ← x·V, as ChainMultiply(x, Vᵀ, z). V: [inputs × units].
+void ChainMultiplyTurned(ConstMatrixView x, ConstMatrixView turned, MatrixView z);
 
 // z ← x·Wᵀ by the chain's definition, one output at a time: the twin, equal to the bit.
 void NaiveChainMultiply(ConstMatrixView weights, ConstMatrixView x, MatrixView z);

@@ -26,6 +26,11 @@ void Chains(float /*alpha*/, ConstMatrixView x, ConstMatrixView w, float /*beta*
   ChainMultiply(x, w, z);
 }
 
+void TurnedChains(float /*alpha*/, ConstMatrixView dz, ConstMatrixView w, float /*beta*/,
+                  MatrixView dx) {
+  ChainMultiplyTurned(dz, w, dx);
+}
+
 // With more rows packing is paid back, with few inputs the sums of lanes are not.
 bool DotsSuit(int64_t batch, int64_t inputs) {
   return batch <= 128 && inputs >= std::max<int64_t>(128, 2 * batch) &&
@@ -53,7 +58,9 @@ TileKernel ForwardKernel(int64_t batch, int64_t units, int64_t inputs) {
 }
 
 TileKernel InputGradientKernel(int64_t batch, int64_t units, int64_t inputs) {
-  return DirectSuits(batch, inputs, units) ? DirectProduct : nullptr;
+  if (DirectSuits(batch, inputs, units)) return DirectProduct;
+  if (batch * inputs * units >= kLeastWork && ChainsSuit(batch, inputs, units)) return TurnedChains;
+  return nullptr;
 }
 
 TileKernel WeightGradientKernel(int64_t batch, int64_t units, int64_t inputs) {

@@ -26,6 +26,14 @@ Matrix RandomMatrix(int64_t rows, int64_t columns, int64_t seed) {
   return matrix;
 }
 
+Matrix Turned(ConstMatrixView matrix) {
+  Matrix turned(matrix.columns, matrix.rows);
+  for (int64_t i = 0; i < matrix.rows; ++i) {
+    for (int64_t j = 0; j < matrix.columns; ++j) turned.view()(j, i) = matrix(i, j);
+  }
+  return turned;
+}
+
 bool SameBits(ConstMatrixView a, ConstMatrixView b) {
   for (int64_t i = 0; i < a.rows; ++i) {
     if (std::memcmp(a.row(i).data(), b.row(i).data(), a.row(i).size_bytes()) != 0) return false;
@@ -65,6 +73,7 @@ TEST_P(PackedLayerTest, EqualsItsTwinToTheBit) {
     for (const int64_t units : {1, 7, 8, 9, 16, 17, 31, 32, 33, 65, 130}) {
       const Matrix weights = RandomMatrix(units, inputs, 1);
       const PackedLayer layer(weights.view());
+      const Matrix turned = Turned(weights.view());
       for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 21}) {
         const Matrix x = RandomMatrix(rows, inputs, 2);
         Matrix expected(rows, units);
@@ -76,6 +85,10 @@ TEST_P(PackedLayerTest, EqualsItsTwinToTheBit) {
         Matrix unpacked(rows, units);
         ChainMultiply(x.view(), weights.view(), unpacked.view());
         ASSERT_TRUE(SameBits(unpacked.view(), expected.view()))
+            << inputs << " inputs, " << units << " units, " << rows << " rows";
+        Matrix of_turned(rows, units);
+        ChainMultiplyTurned(x.view(), turned.view(), of_turned.view());
+        ASSERT_TRUE(SameBits(of_turned.view(), expected.view()))
             << inputs << " inputs, " << units << " units, " << rows << " rows";
       }
     }
@@ -122,9 +135,14 @@ TEST_P(PackedLayerTest, WorksOnBlocksAndWritesNothingBeside) {
   Matrix expected = RandomMatrix(9, 30, 3);
   PackedLayer(weights).Multiply(x, z.view().Block(1, 2, 7, 21), UnitOrder::kBackwards);
   ChainMultiply(x, weights, unpacked.view().Block(1, 2, 7, 21));
+  Matrix of_turned = RandomMatrix(9, 30, 3);
+  const Matrix wide_turned = Turned(wide_weights.view());
+  ChainMultiplyTurned(x, wide_turned.view().Block(5, 1, 40, 21),
+                      of_turned.view().Block(1, 2, 7, 21));
   NaiveChainMultiply(weights, x, expected.view().Block(1, 2, 7, 21));
   EXPECT_TRUE(SameBits(z.view(), expected.view()));
   EXPECT_TRUE(SameBits(unpacked.view(), expected.view()));
+  EXPECT_TRUE(SameBits(of_turned.view(), expected.view()));
 }
 
 TEST_P(PackedLayerTest, InfinityInOneRowStaysInIt) {

@@ -53,16 +53,19 @@ TEST(ProductKernelsTest, ForwardProductsOfFewRowsAreNotPackedAtAll) {
 TEST(ProductKernelsTest, SmallAndLargeGradientsAreLeftToBlas) {
   EXPECT_NE(WeightGradientKernel(32, 128, 784), nullptr);
   EXPECT_NE(InputGradientKernel(128, 256, 512), nullptr);
-  for (const auto& [batch, units, inputs] : {Shape(32, 64, 30), Shape(512, 2'048, 1'024)}) {
+  for (const auto& [batch, units, inputs] : {Shape(32, 64, 30), Shape(2'048, 2'048, 1'024)}) {
     EXPECT_EQ(WeightGradientKernel(batch, units, inputs), nullptr);
     EXPECT_EQ(InputGradientKernel(batch, units, inputs), nullptr);
   }
+  EXPECT_EQ(WeightGradientKernel(512, 2'048, 1'024), nullptr);
+  EXPECT_NE(InputGradientKernel(512, 2'048, 1'024), nullptr);
 }
 
 TEST(ProductKernelsTest, EveryChoiceIsTheProductAtAnyNumberOfThreads) {
   ASSERT_TRUE(StartBlas(2).ok());
   for (const auto& [batch, units, inputs] :
-       {Shape(32, 10, 30), Shape(100, 203, 400), Shape(300, 200, 90), Shape(1'100, 90, 500)}) {
+       {Shape(32, 10, 30), Shape(100, 203, 400), Shape(300, 200, 90), Shape(300, 300, 90),
+        Shape(1'100, 90, 500)}) {
     const Matrix x = RandomMatrix(batch, inputs, 1);
     const Matrix w = RandomMatrix(units, inputs, 2);
     const Matrix dz = RandomMatrix(batch, units, 3);
