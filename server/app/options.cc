@@ -7,6 +7,8 @@ namespace chainrule::server {
 namespace {
 
 constexpr int64_t kMinCheckpointBytes = int64_t{1} << 20;
+// A request that has nothing but names and a small row.
+constexpr int64_t kMinMessageBytes = 1'024;
 
 absl::Status CheckPositive(absl::string_view flag, int64_t value) {
   if (value > 0) return absl::OkStatus();
@@ -33,6 +35,13 @@ absl::Status CheckLimits(const Limits& limits) {
   }
   if (limits.max_message_bytes > int64_t{2000} << 20) {
     return absl::InvalidArgumentError("--max_message_bytes: at most 2000MiB fit in a message");
+  }
+  if (limits.max_message_bytes < kMinMessageBytes) {
+    return absl::InvalidArgumentError("--max_message_bytes: must be 1KiB or more");
+  }
+  // With no age every id would be forgotten at once, and a repeat would be done again.
+  if (limits.request_id_age <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("--request_id_age: must be above 0");
   }
   // What no queue can ever hold would be refused as if waiting helped.
   if (limits.max_message_bytes > limits.max_queued_bytes) {

@@ -27,6 +27,13 @@ struct NamesWanted {
   bool different = true;
 };
 
+// Every description of the model brings its names.
+constexpr size_t kMaxNameBytes = 256;
+
+std::string TooLong(absl::string_view name) {
+  return absl::StrCat(Echo(name), "; ", name.size(), " bytes, must be ", kMaxNameBytes, " or less");
+}
+
 std::vector<std::string> ReadNames(const Names& names, const NamesWanted& wanted,
                                    absl::string_view field, Violations* violations) {
   if (!names.empty() && names.size() != wanted.count) {
@@ -40,6 +47,8 @@ std::vector<std::string> ReadNames(const Names& names, const NamesWanted& wanted
     const auto path = [&] { return absl::StrCat(field, "[", i, "]"); };
     if (names[i].empty()) {
       violations->Add(path(), "''; must not be empty");
+    } else if (names[i].size() > kMaxNameBytes) {
+      violations->Add(path(), TooLong(names[i]));
     } else if (!is_new && wanted.different) {
       violations->Add(path(),
                       absl::StrCat(Echo(names[i]), "; must differ from [", place->second, "]"));
@@ -131,8 +140,13 @@ class SpecReader {
     settings_.target_names =
         ReadNames(spec_.target_names(), {has_targets ? outputs : 0, TargetsOf(), false},
                   Path("target_names"), &violations_);
-    if (!spec_.input_name().empty()) settings_.input_name = spec_.input_name();
-    if (!spec_.output_name().empty()) settings_.output_name = spec_.output_name();
+    ReadTensorName(spec_.input_name(), "input_name", &settings_.input_name);
+    ReadTensorName(spec_.output_name(), "output_name", &settings_.output_name);
+  }
+
+  void ReadTensorName(const std::string& given, absl::string_view field, std::string* name) {
+    if (given.size() > kMaxNameBytes) violations_.Add(Path(field), TooLong(given));
+    if (!given.empty()) *name = given;
   }
 
   absl::string_view ClassesOf() {

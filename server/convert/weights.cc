@@ -59,7 +59,13 @@ absl::StatusOr<GetWeightsArguments> CheckGetWeights(const v1::GetWeightsRequest&
   auto layers = CheckLayerIndexes(request.layer_indexes(), model.network());
   if (!layers.ok()) return layers.status();
   arguments.layers = *std::move(layers);
-  if (request.has_if_newer_than_step()) arguments.if_newer_than_step = request.if_newer_than_step();
+  if (request.has_if_newer_than_step()) {
+    const int64_t step = request.if_newer_than_step();
+    if (step < 0) {
+      return engine::InvalidField("if_newer_than_step", absl::StrCat(step, "; must be 0 or more"));
+    }
+    arguments.if_newer_than_step = step;
+  }
   const auto encoding = ResolveEncoding(request.encoding(), nullptr);
   if (!encoding.ok()) return encoding.status();
   arguments.encoding = *encoding;

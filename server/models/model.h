@@ -166,10 +166,10 @@ class Model : public std::enable_shared_from_this<Model> {
 // The model as a reply tells it, also a repeat: as it was then.
 ModelDescription AnsweredModel(const SetWeightsReply& reply, const Model& model);
 
-// Bytes that a model of this network takes when its numbers are not in memory; and when they
-// are, but nobody trains it or predicts with it.
-int64_t ObjectBytes(const engine::NetworkSpec& network, bool stored);
-int64_t IdleMemoryBytes(const engine::Network& network, bool stored);
+// Bytes that a model takes when its numbers are not in memory; and when they are, but nobody
+// trains it or predicts with it.
+int64_t ObjectBytes(const ModelSettings& settings, bool stored);
+int64_t IdleMemoryBytes(const ModelSettings& settings, bool stored);
 
 }  // namespace chainrule::server
 

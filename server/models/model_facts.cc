@@ -55,7 +55,7 @@ ModelDescription Model::Impl::Describe(const ModelFacts& facts) const {
     description.settings = settings->settings;
     description.normalization = settings->normalization;
     description.parameter_count = *engine::ParameterCount(settings->settings->network);
-    description.memory_bytes = ObjectBytes(settings->settings->network, keeper_ != nullptr);
+    description.memory_bytes = ObjectBytes(*settings->settings, keeper_ != nullptr);
   } else {
     description.condition = ModelCondition::kFailed;
   }

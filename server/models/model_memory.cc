@@ -21,6 +21,23 @@ constexpr int64_t kStoredLayerBytes = 160;
 constexpr int64_t kPackedBytes = 100;
 constexpr int64_t kPackedLayerBytes = 160;
 
+// A string's own, and those of its text if that is not within; and once more quoted among
+// the settings as they are stored.
+int64_t NameBytes(const ModelSettings& settings, bool stored) {
+  constexpr size_t kWithin = 15;
+  constexpr size_t kAllocation = 16;
+  constexpr size_t kQuotes = 3;
+  size_t bytes = 0;
+  for (const auto* names :
+       {&settings.feature_names, &settings.class_names, &settings.target_names}) {
+    for (const std::string& name : *names) {
+      bytes += sizeof(name) + (name.size() > kWithin ? name.size() + kAllocation : 0);
+      if (stored) bytes += name.size() + kQuotes;
+    }
+  }
+  return static_cast<int64_t>(bytes);
+}
+
 int64_t Bytes(const engine::AlignedBuffer& buffer) {
   return static_cast<int64_t>(buffer.size() * sizeof(float));
 }
@@ -53,17 +70,17 @@ class MemoryCount {
 
 }  // namespace
 
-int64_t ObjectBytes(const engine::NetworkSpec& network, bool stored) {
-  const auto layers = static_cast<int64_t>(network.layers.size());
-  const int64_t bytes = kModelBytes + kLayerBytes * layers;
+int64_t ObjectBytes(const ModelSettings& settings, bool stored) {
+  const auto layers = static_cast<int64_t>(settings.network.layers.size());
+  const int64_t bytes = kModelBytes + kLayerBytes * layers + NameBytes(settings, stored);
   return stored ? bytes + kStoredBytes + kStoredLayerBytes * layers : bytes;
 }
 
-int64_t IdleMemoryBytes(const engine::Network& network, bool stored) {
-  const engine::OptimizerSpec& optimizer = network.spec().optimizer;
+int64_t IdleMemoryBytes(const ModelSettings& settings, bool stored) {
+  const engine::OptimizerSpec& optimizer = settings.network.optimizer;
   const int arrays = engine::StateArrays(optimizer.kind, static_cast<float>(optimizer.momentum));
-  const int64_t blocks = network.block_size() * (1 + arrays);
-  return ObjectBytes(network.spec(), stored) + blocks * static_cast<int64_t>(sizeof(float));
+  const int64_t blocks = engine::Network(settings.network).block_size() * (1 + arrays);
+  return ObjectBytes(settings, stored) + blocks * static_cast<int64_t>(sizeof(float));
 }
 
 std::vector<Model::Resident> Model::Impl::Residents() const {

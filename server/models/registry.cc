@@ -240,13 +240,12 @@ absl::StatusOr<ModelDescription> Registry::Validate(
     const std::string& id, std::shared_ptr<const ModelSettings> settings,
     engine::Normalization normalization, std::map<std::string, std::string> labels) const {
   if (absl::Status status = impl_->models().CheckRoom(id); !status.ok()) return status;
-  const engine::Network network(settings->network);
   ModelDescription description;
   description.id = id;
+  description.parameter_count = *engine::ParameterCount(settings->network);
+  description.memory_bytes = IdleMemoryBytes(*settings, impl_->keeps());
   description.settings = std::move(settings);
   description.normalization = std::make_shared<engine::Normalization>(std::move(normalization));
-  description.parameter_count = network.parameter_count();
-  description.memory_bytes = IdleMemoryBytes(network, impl_->keeps());
   description.labels = std::move(labels);
   description.incarnation = impl_->incarnation();
   return description;

@@ -14,6 +14,35 @@
 #include "server/rpc/import_call.h"
 
 namespace chainrule::server {
+namespace {
+
+// Of a page's models, about: a caller takes 4 MiB in one message unless it was told otherwise.
+constexpr int64_t kPageBytes = int64_t{2} << 20;
+
+// One model at least. Returns the id behind which the next page begins; empty: there is none.
+std::string FillPage(const Registry& registry, const ListModelsInput& input,
+                     v1::ListModelsResponse* response) {
+  std::string after = input.after;
+  int64_t bytes = 0;
+  // A page of the registry may hold few that the filter lets through: go on to the next.
+  while (true) {
+    const Registry::Page page = registry.List(after, input.page_size - response->models_size());
+    for (const ModelDescription& model : page.models) {
+      if (bytes >= kPageBytes) return after;
+      after = model.id;
+      if (!input.filter.Matches(model.labels)) continue;
+      v1::Model* const message = response->add_models();
+      WriteModel(model, message);
+      bytes += static_cast<int64_t>(message->ByteSizeLong());
+    }
+    if (page.next_after.empty() || response->models_size() == input.page_size) {
+      return page.next_after;
+    }
+  }
+}
+
+}  // namespace
+
 ModelServiceImpl::ModelServiceImpl(const Environment* environment, Methods* methods)
     : environment_(*environment) {
   const ServiceMethods service(environment, "chainrule.v1.ModelService", methods);
@@ -76,17 +105,7 @@ absl::Status ModelServiceImpl::ListModels(
   v1::ListModelsResponse* const response = call->response();
   const absl::StatusOr<ListModelsInput> input = ReadListModels(request);
   if (!input.ok()) return input.status();
-  std::string after = input->after;
-  std::string next_after;
-  // A page of the registry may hold few that the filter lets through: go on to the next.
-  do {
-    const int64_t wanted = input->page_size - response->models_size();
-    const Registry::Page page = environment_.registry->List(after, wanted);
-    for (const ModelDescription& model : page.models) {
-      if (input->filter.Matches(model.labels)) WriteModel(model, response->add_models());
-    }
-    next_after = after = page.next_after;
-  } while (!next_after.empty() && response->models_size() < input->page_size);
+  const std::string next_after = FillPage(*environment_.registry, *input, response);
   response->set_next_page_token(MakePageToken(next_after, request.filter()));
   return absl::OkStatus();
 }

@@ -34,6 +34,8 @@ const BadPredict kBadPredicts[] = {
      "include", "CLASSES"},
     {"UnknownEncoding", [](auto* r) { r->set_encoding(static_cast<v1::TensorEncoding>(5)); },
      "encoding", "5"},
+    {"ClassesBelowZero", [](auto* r) { r->set_top_k(-1); }, "top_k", "-1"},
+    {"ThresholdNotANumber", [](auto* r) { r->set_threshold(kNan); }, "threshold", "nan"},
 };
 INSTANTIATE_TEST_SUITE_P(Every, BadPredictTest, ::testing::ValuesIn(kBadPredicts), NameOf());
 
@@ -63,6 +65,47 @@ TEST(BadReadTest, AVersionThatIsNoneIsNotFound) {
   v1::PredictResponse response;
   EXPECT_EQ(Call(&Prediction::Predict, Shared().prediction(), request, &response).error_code(),
             grpc::NOT_FOUND);
+}
+
+TEST(BadReadTest, WeightsNewerThanAStepBelowZeroAreRefused) {
+  v1::GetWeightsRequest request;
+  request.set_model("models/classes");
+  request.set_if_newer_than_step(-1);
+  v1::GetWeightsResponse response;
+  EXPECT_THAT(Call(&Models::GetWeights, Shared().models(), request, &response),
+              IsBadField("if_newer_than_step", "-1; must be 0 or more"));
+}
+
+TEST(BadReadTest, ChecksOfFewerThanNoSamplesAreRefused) {
+  v1::CheckGradientsRequest request;
+  request.set_model("models/sigmoid");
+  *request.mutable_examples() = MakeExamples(2, 4, 1);
+  request.set_samples(-1);
+  v1::CheckGradientsResponse response;
+  EXPECT_THAT(Call(&Training::CheckGradients, Shared().training(), request, &response),
+              IsBadField("samples", "-1"));
+}
+
+// Calls `method` with a request for a model that is not there.
+template <typename Stub, typename Request, typename Response>
+grpc::Status CallUnknown(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                      Response*),
+                         Stub& stub) {
+  Request request;
+  request.set_model("models/nobody");
+  Response response;
+  return Call(method, stub, request, &response);
+}
+
+TEST(BadReadTest, ModelsThatAreNotThereAreNotFound) {
+  const auto is_not_found = IsError(grpc::NOT_FOUND, "MODEL_NOT_FOUND");
+  EXPECT_THAT(CallUnknown(&Prediction::Predict, Shared().prediction()), is_not_found);
+  EXPECT_THAT(CallUnknown(&Training::Evaluate, Shared().training()), is_not_found);
+  EXPECT_THAT(CallUnknown(&Training::GetGradients, Shared().training()), is_not_found);
+  EXPECT_THAT(CallUnknown(&Training::CheckGradients, Shared().training()), is_not_found);
+  EXPECT_THAT(CallUnknown(&Training::ApplyGradients, Shared().training()), is_not_found);
+  EXPECT_THAT(CallUnknown(&Models::GetWeights, Shared().models()), is_not_found);
+  EXPECT_THAT(CallUnknown(&Models::SetWeights, Shared().models()), is_not_found);
 }
 
 TEST(BadReadTest, AThresholdBeyondOneIsRefused) {
@@ -114,6 +157,16 @@ TEST(BadUpdateTest, WhatCannotChangeIsRefused) {
   v1::Model model;
   EXPECT_THAT(Call(&Models::UpdateModel, Shared().models(), request, &model),
               IsBadField("update_mask.paths[0]", "'spec.seed'"));
+}
+
+TEST(BadUpdateTest, ALearningRateOfZeroIsRefused) {
+  v1::UpdateModelRequest request;
+  request.mutable_model()->set_name("models/sigmoid");
+  request.mutable_model()->mutable_spec()->mutable_optimizer()->set_learning_rate(0);
+  request.mutable_update_mask()->add_paths("spec.optimizer.learning_rate");
+  v1::Model model;
+  EXPECT_THAT(Call(&Models::UpdateModel, Shared().models(), request, &model),
+              IsBadField("model.spec.optimizer.learning_rate", "0"));
 }
 
 TEST(BadListTest, PagesAndFiltersAreChecked) {

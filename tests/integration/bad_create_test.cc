@@ -73,6 +73,61 @@ const BadCreate kBadCreates[] = {
        }
      },
      "model.spec.normalization.scale[2]", "0"},
+    {"LeakySlopeNotFinite",
+     [](auto* r) {
+       Spec(r)->mutable_layers(0)->set_activation(v1::ACTIVATION_LEAKY_RELU);
+       Spec(r)->mutable_layers(0)->set_leaky_slope(kInf);
+     },
+     "model.spec.layers[0].leaky_slope", "inf"},
+    {"HuberDeltaZero",
+     [](auto* r) {
+       Spec(r)->clear_class_names();
+       Spec(r)->mutable_layers()->rbegin()->set_activation(v1::ACTIVATION_IDENTITY);
+       Spec(r)->set_loss(v1::LOSS_HUBER);
+       Spec(r)->set_huber_delta(0);
+     },
+     "model.spec.huber_delta", "0"},
+    {"MomentumOfOne", [](auto* r) { Spec(r)->mutable_optimizer()->mutable_sgd()->set_momentum(1); },
+     "model.spec.optimizer.sgd.momentum", "1"},
+    {"FirstBetaOfOne", [](auto* r) { Spec(r)->mutable_optimizer()->mutable_adam()->set_beta1(1); },
+     "model.spec.optimizer.adam.beta1", "1"},
+    {"SecondBetaBelowZero",
+     [](auto* r) { Spec(r)->mutable_optimizer()->mutable_adamw()->set_beta2(-0.1); },
+     "model.spec.optimizer.adamw.beta2", "-0.1"},
+    {"EpsilonZero",
+     [](auto* r) { Spec(r)->mutable_optimizer()->mutable_adagrad()->set_epsilon(0); },
+     "model.spec.optimizer.adagrad.epsilon", "0"},
+    {"RhoNotANumber",
+     [](auto* r) { Spec(r)->mutable_optimizer()->mutable_rmsprop()->set_rho(kNan); },
+     "model.spec.optimizer.rmsprop.rho", "nan"},
+    {"WeightDecayBelowZero",
+     [](auto* r) {
+       Spec(r)->mutable_optimizer()->mutable_adamw();
+       Spec(r)->mutable_optimizer()->set_weight_decay(-1);
+     },
+     "model.spec.optimizer.weight_decay", "-1"},
+    {"ClipValueZero", [](auto* r) { Spec(r)->mutable_optimizer()->set_clip_value(0); },
+     "model.spec.optimizer.clip_value", "0"},
+    {"ClipNormBelowZero", [](auto* r) { Spec(r)->mutable_optimizer()->set_clip_norm(-2); },
+     "model.spec.optimizer.clip_norm", "-2"},
+    {"StepScheduleWithoutPeriod",
+     [](auto* r) { Spec(r)->mutable_optimizer()->mutable_schedule()->mutable_step(); },
+     "model.spec.optimizer.schedule.step.period_steps", "0"},
+    {"CosineFloorAboveOne",
+     [](auto* r) {
+       v1::CosineSchedule* cosine =
+           Spec(r)->mutable_optimizer()->mutable_schedule()->mutable_cosine();
+       cosine->set_period_steps(10);
+       cosine->set_floor(1.5);
+     },
+     "model.spec.optimizer.schedule.cosine.floor", "1.5"},
+    {"WarmUpBelowZero",
+     [](auto* r) { Spec(r)->mutable_optimizer()->mutable_schedule()->set_warmup_steps(-1); },
+     "model.spec.optimizer.schedule.warmup_steps", "-1"},
+    {"ClassNameTooLong", [](auto* r) { Spec(r)->set_class_names(1, std::string(257, 'x')); },
+     "model.spec.class_names[1]", "257 bytes, must be 256 or less"},
+    {"InputNameTooLong", [](auto* r) { Spec(r)->set_input_name(std::string(1'000, 'x')); },
+     "model.spec.input_name", "256 or less"},
     {"RequestIdThatIsNone", [](auto* r) { r->set_request_id("once"); }, "request_id", "'once'"},
     {"LabelKeyWithCapitals", [](auto* r) { (*r->mutable_model()->mutable_labels())["Team"] = "x"; },
      "model.labels['Team']", "[a-z]"},

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/error_details.h"
 #include "tests/support/requests.h"
 #include "tests/support/test_server.h"
@@ -260,6 +261,23 @@ TEST_F(MainWayTest, ListsByNamePageByPageAndByLabel) {
   EXPECT_THAT(List(paged), ElementsAre("models/a", "models/b", "models/c"));
   paged.set_filter("labels.team = \"blue\"");
   EXPECT_THAT(List(paged), ElementsAre("models/a", "models/c"));
+}
+
+TEST_F(MainWayTest, PagesOfModelsWithManyNamesEndBeforeAMessageDoes) {
+  std::vector<std::string> expected;
+  for (const char* id : {"a", "b", "c", "d", "e"}) {
+    v1::ModelSpec spec = MakeSpec({4'000, 1});
+    for (int i = 0; i < 4'000; ++i) {
+      spec.add_feature_names(absl::StrCat(std::string(250, 'x'), i));
+    }
+    server_.Create(id, spec);
+    expected.push_back(absl::StrCat("models/", id));
+  }
+  EXPECT_GT(server_.Get("a").memory_bytes(), 4'000 * 250);
+  v1::ListModelsResponse page;
+  ASSERT_THAT(Call(&Models::ListModels, server_.models(), v1::ListModelsRequest(), &page), IsOk());
+  EXPECT_LT(page.ByteSizeLong(), size_t{4} << 20);
+  EXPECT_THAT(List({}), ::testing::ElementsAreArray(expected));
 }
 
 TEST_F(MainWayTest, UpdatesLabelsIfTheEtagHolds) {

@@ -36,6 +36,9 @@ TEST(OptionsTest, EachContradictionNamesItsFlag) {
       {[](Options* o) { o->grpc_memory = 1; }, "--grpc_memory"},
       {[](Options* o) { o->limits.max_models = 0; }, "--max_models"},
       {[](Options* o) { o->limits.max_message_bytes = int64_t{3} << 30; }, "--max_message_bytes"},
+      {[](Options* o) { o->limits.max_message_bytes = 1; }, "--max_message_bytes"},
+      {[](Options* o) { o->limits.request_id_age = absl::ZeroDuration(); }, "--request_id_age"},
+      {[](Options* o) { o->limits.request_id_age = absl::Seconds(-5); }, "--request_id_age"},
       {[](Options* o) { o->limits.max_queued_bytes = 1; }, "--max_queued_bytes"},
   };
   for (const auto& [spoil, flag] : cases) {

@@ -33,14 +33,14 @@ std::shared_ptr<ModelSettings> SettingsOf(int layers, int64_t units) {
 }
 
 // Creates models, compares, deletes them and compares again.
-void ExpectTrue(int count, int layers, int64_t units) {
+void ExpectTrue(int count, const std::shared_ptr<ModelSettings>& settings) {
   ManualScheduler scheduler;
   Registry registry(Limits(), &scheduler);
   const double before = AllocatedBytes();
   double told = 0;
   for (int i = 0; i < count; ++i) {
-    const auto created =
-        registry.Create(absl::StrCat("m", i), SettingsOf(layers, units), {}, {}, {});
+    const auto created = registry.Create(absl::StrCat("m", i),
+                                         std::make_shared<ModelSettings>(*settings), {}, {}, {});
     told += static_cast<double>(created->model.memory_bytes);
   }
   EXPECT_NEAR(told / (AllocatedBytes() - before), 1.0, 0.1) << told << " bytes were told";
@@ -48,11 +48,19 @@ void ExpectTrue(int count, int layers, int64_t units) {
   EXPECT_NEAR((AllocatedBytes() - before) / told, 0.0, 0.01) << "given back";
 }
 
-TEST(MemoryTest, ThousandSmallModelsTakeWhatTheySay) { ExpectTrue(1'000, 0, 4); }
+TEST(MemoryTest, ThousandSmallModelsTakeWhatTheySay) { ExpectTrue(1'000, SettingsOf(0, 4)); }
 
-TEST(MemoryTest, ThousandDeepModelsTakeWhatTheySay) { ExpectTrue(1'000, 10, 2); }
+TEST(MemoryTest, ThousandDeepModelsTakeWhatTheySay) { ExpectTrue(1'000, SettingsOf(10, 2)); }
 
-TEST(MemoryTest, LargeModelTakesWhatItSays) { ExpectTrue(1, 2, 2'000); }
+TEST(MemoryTest, LargeModelTakesWhatItSays) { ExpectTrue(1, SettingsOf(2, 2'000)); }
+
+TEST(MemoryTest, ModelsWithLongNamesTakeWhatTheySay) {
+  const auto settings = SettingsOf(0, 4);
+  for (int i = 0; i < 1'000; ++i) {
+    settings->feature_names.push_back(absl::StrCat(std::string(200, 'x'), i));
+  }
+  ExpectTrue(10, settings);
+}
 
 // --- kept in a data folder, as they are served ------------------------------
 
