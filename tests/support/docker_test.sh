@@ -19,6 +19,9 @@ fail() {
 
 if docker compose version >/dev/null 2>&1; then
   compose() { docker compose -f docker/compose.yaml "$@"; }
+elif ! command -v docker-compose >/dev/null; then
+  say "neither 'docker compose' nor docker-compose is here"
+  exit 1
 else
   compose() { docker-compose -f docker/compose.yaml "$@"; }
 fi

@@ -30,19 +30,9 @@ check_shell() {
   tracked | xargs -0 grep -lZE -m1 '^#!.*\b(bash|sh)$' | xargs -0 -r shellcheck
 }
 
-# buf is a test tool of npm's; its version is pinned beside this script.
-install_buf() {
-  local tools=$build/../lint
-  mkdir -p "$tools"
-  if cmp -s tests/support/package-lock.json "$tools/package-lock.json" &&
-    [[ -x $tools/node_modules/.bin/buf ]]; then return; fi
-  cp tests/support/package.json tests/support/package-lock.json "$tools"
-  npm ci --ignore-scripts --loglevel=error --no-audit --no-fund --prefix "$tools"
-}
-
 check_proto() {
-  install_buf || return 1
-  (cd proto && "../$build/../lint/node_modules/.bin/buf" lint)
+  tests/support/install_buf.sh "$PWD/build/lint" || return 1
+  (cd proto && ../build/lint/node_modules/.bin/buf lint)
 }
 
 # Lock annotations come with it: the compiler's own warnings are clang-tidy checks too.
