@@ -33,12 +33,15 @@ int Serve(const chainrule::server::Options& options) {
   return 0;
 }
 
-// One line for each finding, and one for all.
+// One line for each finding, one for what the next start cuts off, and one for all.
 int Check(const std::string& folder) {
   const absl::StatusOr<chainrule::server::FolderReport> report =
       chainrule::server::CheckFolder(folder, &chainrule::server::PosixFileSystem());
   if (!report.ok()) return Refuse(report.status());
   for (const std::string& finding : report->findings) std::printf("%s\n", finding.c_str());
+  if (!report->torn_tail.empty()) {
+    std::printf("%s, which the next start cuts off\n", report->torn_tail.c_str());
+  }
   std::printf("%s: %s; models %" PRId64 ", files of weights %" PRId64 " (%" PRId64
               " bytes), log records %" PRId64 "\n",
               folder.c_str(), report->sound() ? "sound" : "DAMAGED", report->models, report->files,

@@ -78,9 +78,9 @@ void Keeper::TellDamage(const std::string& what) {
   if (listener) listener(what);
 }
 
-absl::Status Keeper::OpenLog(const LogVisitor& visit, std::vector<LogDamage>* damage) {
+absl::Status Keeper::OpenLog(const LogVisitor& visit, LogFindings* findings) {
   CloseLog();
-  absl::StatusOr<std::unique_ptr<Log>> opened = store_->OpenLog(visit, damage);
+  absl::StatusOr<std::unique_ptr<Log>> opened = store_->OpenLog(visit, findings);
   MutexLock lock(&mutex_);
   status_ = opened.status();
   if (opened.ok()) log_ = *std::move(opened);

@@ -78,7 +78,7 @@ class Keeper {
 
   // Reads the log from its beginning and opens it, in place of the one that failed, which
   // has answered all its records before this reads.
-  absl::Status OpenLog(const LogVisitor& visit, std::vector<LogDamage>* damage);
+  absl::Status OpenLog(const LogVisitor& visit, LogFindings* findings);
   // Commits what waits, and ends.
   void CloseLog();
   // OK while the log takes records; else UNAVAILABLE, STORAGE_FAILED.

@@ -33,7 +33,7 @@ absl::Status Recoverer::Start() {
   absl::StatusOr<Contents> contents = OpenLog();
   if (!contents.ok()) return contents.status();
   for (const std::shared_ptr<Model>& model : models_->All()) {
-    model->Recover(std::move(contents->tails[model->uid()]), contents->damage);
+    model->Recover(std::move(contents->tails[model->uid()]), contents->found.damage);
     if (model->has_tail()) models_->Tell(model->id(), model->uid(), ModelHealth::kNotServing);
   }
   {
@@ -98,9 +98,9 @@ absl::StatusOr<Recoverer::Contents> Recoverer::OpenLog() {
     contents.tails[key.owner].push_back({record.sequence, record.place, key.step});
     return absl::OkStatus();
   };
-  const absl::Status status = keeper_->OpenLog(visit, &contents.damage);
+  const absl::Status status = keeper_->OpenLog(visit, &contents.found);
   if (!status.ok()) return status;
-  for (const LogDamage& damage : contents.damage) keeper_->TellDamage(damage.what);
+  for (const LogDamage& damage : contents.found.damage) keeper_->TellDamage(damage.what);
   return contents;
 }
 
@@ -150,7 +150,7 @@ bool Recoverer::Reopen() {
     return false;
   }
   for (const std::shared_ptr<Model>& model : models_->All()) {
-    model->Recover(std::move(contents->tails[model->uid()]), contents->damage);
+    model->Recover(std::move(contents->tails[model->uid()]), contents->found.damage);
   }
   {
     MutexLock lock(&mutex_);

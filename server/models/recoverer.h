@@ -40,7 +40,7 @@ class Recoverer {
  private:
   struct Contents {
     std::map<std::string, std::vector<TailRecord>> tails;  // by uid
-    std::vector<LogDamage> damage;
+    LogFindings found;
   };
   absl::StatusOr<Contents> OpenLog();
   void Loop();

@@ -38,8 +38,8 @@ class WatchedStore : public Store {
   }
   void RemoveWeights(const WeightsFile& file) override { store_->RemoveWeights(file); }
   absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit,
-                                               std::vector<LogDamage>* damage) override {
-    return store_->OpenLog(visit, damage);
+                                               LogFindings* findings) override {
+    return store_->OpenLog(visit, findings);
   }
   absl::StatusOr<std::string> ReadRecord(const RecordPlace& place) override {
     return store_->ReadRecord(place);

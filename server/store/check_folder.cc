@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/store/boot.h"
 #include "server/store/data_folder.h"
 #include "server/store/errors.h"
 #include "server/store/facts.h"
@@ -43,7 +44,8 @@ class TemporaryFolder {
 
 class Checker {
  public:
-  Checker(const DataFolder& folder, FileSystem* files) : folder_(folder), files_(files) {}
+  Checker(const DataFolder& folder, FileSystem* files, std::string boot_id)
+      : folder_(folder), files_(files), boot_id_(std::move(boot_id)) {}
 
   absl::StatusOr<FolderReport> Check() {
     absl::Status status = CheckFacts();
@@ -86,6 +88,9 @@ class Checker {
     for (const std::string& finding : *findings) {
       report_.findings.push_back(absl::StrCat(folder_.facts(), ": ", finding));
     }
+    const absl::StatusOr<std::map<std::string, std::string>> values = (*facts)->Values();
+    if (!values.ok()) return values.status();
+    tail_ = TailLeft(*values, boot_id_);
     absl::StatusOr<std::vector<StoredModel>> models = (*facts)->Models();
     if (!models.ok()) return models.status();
     report_.models = static_cast<int64_t>(models->size());
@@ -122,8 +127,10 @@ class Checker {
       if (tail != tails.end()) tail->second.Add(record);
       return absl::OkStatus();
     };
-    const absl::StatusOr<LogEnd> end = ReadLog(files_, folder_.log(), LogRepair::kNone, visit);
+    const absl::StatusOr<LogEnd> end =
+        ReadLog(files_, folder_.log(), LogRepair::kNone, visit, tail_);
     if (!end.ok()) return end.status();
+    report_.torn_tail = end->torn_tail;
     for (const LogDamage& damage : end->damage) report_.findings.push_back(damage.what);
     for (const StoredModel& model : models_) {
       const Tail& tail = tails[model.facts.uid];
@@ -166,16 +173,19 @@ class Checker {
 
   const DataFolder& folder_;
   FileSystem* const files_;
+  const std::string boot_id_;
+  LogTail tail_ = LogTail::kAny;
   FolderReport report_;
   std::vector<StoredModel> models_;
 };
 
 }  // namespace
 
-absl::StatusOr<FolderReport> CheckFolder(const std::string& path, FileSystem* files) {
+absl::StatusOr<FolderReport> CheckFolder(const std::string& path, FileSystem* files,
+                                         const std::string& boot_id) {
   const absl::StatusOr<DataFolder> folder = DataFolder::OpenForCheck(path, files);
   if (!folder.ok()) return folder.status();
-  return Checker(*folder, files).Check();
+  return Checker(*folder, files, BootId(boot_id, files)).Check();
 }
 
 }  // namespace chainrule::server

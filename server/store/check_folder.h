@@ -13,6 +13,7 @@ namespace chainrule::server {
 
 struct FolderReport {
   std::vector<std::string> findings;  // what is damaged, one line each
+  std::string torn_tail;              // of the log, which is no damage; empty: none
   int64_t models = 0;
   int64_t files = 0;  // of weights, all read and digested
   int64_t bytes = 0;  // of theirs
@@ -24,7 +25,9 @@ struct FolderReport {
 // Reads the whole folder and changes nothing in it; the facts are looked at in a copy.
 // FAILED_PRECONDITION: a server runs on it, it is a newer server's, or no data folder;
 // UNAVAILABLE: it cannot be read.
-absl::StatusOr<FolderReport> CheckFolder(const std::string& path, FileSystem* files);
+// `boot_id` as FolderStore's.
+absl::StatusOr<FolderReport> CheckFolder(const std::string& path, FileSystem* files,
+                                         const std::string& boot_id = "");
 
 }  // namespace chainrule::server
 

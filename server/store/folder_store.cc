@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "server/store/boot.h"
 #include "server/store/errors.h"
-#include "server/store/log_reader.h"
 #include "server/store/train_log.h"
 #include "server/store/weights_file.h"
 
@@ -19,7 +19,6 @@ namespace {
 
 using engine::MutexLock;
 
-constexpr char kBootIdFile[] = "/proc/sys/kernel/random/boot_id";
 constexpr absl::string_view kProbe = "whether the disk takes something";
 constexpr absl::string_view kWeightsSuffix = ".safetensors";
 
@@ -67,11 +66,11 @@ absl::StatusOr<std::unique_ptr<FolderStore>> FolderStore::Open(const Options& op
 absl::Status FolderStore::BeginLife() {
   absl::StatusOr<std::map<std::string, std::string>> values = facts_->Values();
   if (!values.ok()) return values.status();
-  std::string boot_id = options_.boot_id;
-  if (boot_id.empty()) boot_id = files_->Read(kBootIdFile, 0, 64).value_or("unknown");
+  boot_id_ = BootId(options_.boot_id, files_);
+  tail_ = TailLeft(*values, boot_id_);
   const bool in_order = (*values)["ended_in_order"] == "1";
   const bool lost = !in_order && (*values)["durability"] == "relaxed" &&
-                    ((*values)["boot_id"] != boot_id || boot_id == "unknown");
+                    ((*values)["boot_id"] != boot_id_ || boot_id_ == kUnknownBootId);
   MutexLock lock(&mutex_);
   incarnation_ = (*values)["incarnation"];
   if (incarnation_.empty() || lost) incarnation_ = RandomIncarnation();
@@ -79,7 +78,7 @@ absl::Status FolderStore::BeginLife() {
   return facts_->PutValues({{"incarnation", incarnation_},
                             {"ended_in_order", "0"},
                             {"durability", options_.sync ? "sync" : "relaxed"},
-                            {"boot_id", boot_id}});
+                            {"boot_id", boot_id_}});
 }
 
 absl::Status FolderStore::RemoveStrays() {
@@ -124,7 +123,7 @@ void FolderStore::RemoveWeights(const WeightsFile& file) {
 }
 
 absl::StatusOr<std::unique_ptr<Log>> FolderStore::OpenLog(const LogVisitor& visit,
-                                                          std::vector<LogDamage>* damage) {
+                                                          LogFindings* findings) {
   // A checkpoint may hold what the log never did, if that failed in between: its
   // sequence is used up.
   absl::StatusOr<uint64_t> used = facts_->LastSequence();
@@ -132,12 +131,16 @@ absl::StatusOr<std::unique_ptr<Log>> FolderStore::OpenLog(const LogVisitor& visi
   absl::Status visited;
   const LogRepair repair = log_is_sound_ ? LogRepair::kCut : LogRepair::kRewrite;
   log_is_sound_ = false;
-  const absl::StatusOr<LogEnd> end =
-      ReadLog(files_, folder_.log(), repair,
-              [&](const LogRecord& record) { return visited = visit(record); });
+  const absl::StatusOr<LogEnd> end = ReadLog(
+      files_, folder_.log(), repair,
+      [&](const LogRecord& record) { return visited = visit(record); },
+      tail_.exchange(LogTail::kAny));
   if (!visited.ok()) return visited;
   if (!end.ok()) return AsStoreError(end.status());
-  if (damage != nullptr) *damage = end->damage;
+  if (findings != nullptr) *findings = {end->damage, end->torn_tail};
+  if (absl::Status status = facts_->PutValues({{kLogBootId, boot_id_}}); !status.ok()) {
+    return status;
+  }
   const uint64_t acknowledged = acknowledged_->load();
   if (end->last_sequence < acknowledged) {
     if (absl::Status status = RenewIncarnation(); !status.ok()) return status;

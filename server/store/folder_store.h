@@ -18,6 +18,7 @@
 #include "server/store/data_folder.h"
 #include "server/store/facts.h"
 #include "server/store/file_system.h"
+#include "server/store/log_reader.h"
 #include "server/store/store.h"
 
 namespace chainrule::server {
@@ -51,7 +52,7 @@ class FolderStore : public Store {
                                          const engine::Network& network) override;
   void RemoveWeights(const WeightsFile& file) override;
   absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit,
-                                               std::vector<LogDamage>* damage) override;
+                                               LogFindings* findings) override;
   absl::StatusOr<std::string> ReadRecord(const RecordPlace& place) override;
   absl::Status Probe() override;
   absl::Status Close() override;
@@ -75,6 +76,8 @@ class FolderStore : public Store {
       std::make_shared<std::atomic<uint64_t>>(0);
   std::atomic<int64_t> last_file_ = 0;      // number of the newest file of weights
   std::atomic<bool> log_is_sound_ = false;  // all that can be read of it is on the disk
+  std::atomic<LogTail> tail_ = LogTail::kAny;
+  std::string boot_id_;  // constant once opened
   mutable engine::Mutex mutex_;
   std::string incarnation_ ABSL_GUARDED_BY(mutex_);
 };

@@ -52,6 +52,12 @@ struct LogDamage {
   std::vector<Lost> owners;  // whose records they are, if that is known
 };
 
+// What reading a log found beside its records.
+struct LogFindings {
+  std::vector<LogDamage> damage;
+  std::string torn_tail;  // that was cut off: the file, how much and where; empty: none
+};
+
 // What the damage means for `owner`, whose records up to `covered` are not needed, and of
 // whom `last_read` is the last one that was read (0: none). DATA_LOSS, with the damage: it
 // lost a record, or cannot be shown not to have. What it lost between two records that

@@ -21,6 +21,7 @@ static_assert(std::endian::native == std::endian::little, "numbers are copied as
 constexpr absl::string_view kLogName = "chainrule log ";
 constexpr size_t kChecksumBytes = 8;
 constexpr size_t kHeadChecksums = 16;  // before what the first of them is of
+constexpr size_t kOwnerBytesPlace = 21;
 
 template <typename T>
 void AppendNumber(T number, std::string* out) {
@@ -111,7 +112,7 @@ std::optional<FrameHead> ReadFrameHead(uint64_t seed, absl::string_view bytes) {
   head.payload_checksum = ReadNumber<uint64_t>(bytes.substr(8));
   head.payload_bytes = ReadNumber<uint32_t>(bytes.substr(kHeadChecksums));
   const auto kind = ReadNumber<uint8_t>(bytes.substr(20));
-  const size_t owner_bytes = ReadNumber<uint8_t>(bytes.substr(21));
+  const size_t owner_bytes = ReadNumber<uint8_t>(bytes.substr(kOwnerBytesPlace));
   const size_t head_bytes = static_cast<size_t>(kFrameHeadBytes) + owner_bytes;
   if (kind < 1 || kind > 2 || ReadNumber<uint16_t>(bytes.substr(22)) != 0) return std::nullopt;
   head.kind = static_cast<FrameKind>(kind);
@@ -125,6 +126,21 @@ std::optional<FrameHead> ReadFrameHead(uint64_t seed, absl::string_view bytes) {
   head.key.owner = std::string(bytes.substr(static_cast<size_t>(kFrameHeadBytes), owner_bytes));
   head.head_bytes = static_cast<int64_t>(head_bytes);
   return head;
+}
+
+bool CanBeCutShort(uint64_t seed, absl::string_view bytes, int64_t rest) {
+  if (bytes.size() < static_cast<size_t>(kFrameHeadBytes)) return true;
+  const auto owner_bytes = ReadNumber<uint8_t>(bytes.substr(kOwnerBytesPlace));
+  if (bytes.size() >= static_cast<size_t>(kFrameHeadBytes) + owner_bytes) {
+    const std::optional<FrameHead> head = ReadFrameHead(seed, bytes);
+    return head.has_value() && head->bytes() > rest;
+  }
+  // The head says that it ends behind the file. It may say so because that byte is damaged:
+  // then the owner is as long as the payload leaves room for.
+  const auto payload_bytes = ReadNumber<uint32_t>(bytes.substr(kHeadChecksums));
+  std::string whole(bytes);
+  whole[kOwnerBytesPlace] = static_cast<char>(rest - kFrameHeadBytes - payload_bytes);
+  return !ReadFrameHead(seed, whole).has_value();
 }
 
 bool PayloadIsSound(uint64_t seed, const FrameHead& head, absl::string_view payload) {

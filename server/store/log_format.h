@@ -75,6 +75,10 @@ struct FrameHead {
 void AppendFrame(uint64_t seed, const FrameHead& head, absl::string_view payload, std::string* out);
 // The sound head that `bytes` begins with.
 std::optional<FrameHead> ReadFrameHead(uint64_t seed, absl::string_view bytes);
+// Whether a file's last `rest` bytes can be a frame whose writing ended too early. `bytes`:
+// the first of them, kMaxFrameHeadBytes or all there are. What is as long as it says, and
+// not sound, cannot.
+bool CanBeCutShort(uint64_t seed, absl::string_view bytes, int64_t rest);
 bool PayloadIsSound(uint64_t seed, const FrameHead& head, absl::string_view payload);
 
 // The last record of each owner, of all the records from `since` to the index.

@@ -43,8 +43,9 @@ absl::Status Rewrite(FileSystem* files, const std::string& path, int64_t bytes) 
 
 class Reader {
  public:
-  Reader(FileSystem* files, std::string folder, LogRepair repair, const LogVisitor& visit)
-      : files_(files), folder_(std::move(folder)), repair_(repair), visit_(visit) {}
+  Reader(FileSystem* files, std::string folder, LogRepair repair, const LogVisitor& visit,
+         LogTail tail)
+      : files_(files), folder_(std::move(folder)), repair_(repair), visit_(visit), tail_(tail) {}
 
   absl::StatusOr<LogEnd> Read() {
     absl::StatusOr<std::vector<std::string>> names = files_->List(folder_);
@@ -86,6 +87,7 @@ class Reader {
   // short, and is begun anew under another number; else all that was in it is lost.
   absl::Status ReadHeaderless(const LogSegmentFile& file) {
     if (last_ && file.size() <= kSegmentHeaderBytes) {
+      TellTorn(file, 0);
       return repair_ == LogRepair::kNone ? absl::OkStatus() : files_->Remove(file.path());
     }
     const uint64_t first = end_.last_sequence + 1;
@@ -125,7 +127,10 @@ class Reader {
       if (last_) {
         const absl::StatusOr<bool> torn = IsTorn(file, place, sound, damaged);
         if (!torn.ok()) return torn.status();
-        if (*torn) return place;
+        if (*torn) {
+          TellTorn(*file, place);
+          return place;
+        }
       }
       damaged = true;
       const absl::StatusOr<int64_t> next =
@@ -139,7 +144,11 @@ class Reader {
   absl::StatusOr<bool> IsTorn(LogSegmentFile* file, int64_t place, bool sound_head,
                               bool damaged) const {
     if (damaged && sound_head) return false;
-    if (damaged) {
+    if (tail_ == LogTail::kPrefix) {
+      const absl::StatusOr<bool> cut_short = file->CanBeCutShort(place);
+      if (!cut_short.ok() || !*cut_short) return cut_short;
+    }
+    if (damaged || tail_ == LogTail::kPrefix) {
       const absl::StatusOr<int64_t> next = file->FindFrame(place + 1, end_.last_sequence);
       if (!next.ok()) return next.status();
       return *next >= file->size();
@@ -147,6 +156,13 @@ class Reader {
     const absl::StatusOr<bool> synced = file->TellsOfSync(place + 1, end_.last_sequence);
     if (!synced.ok()) return synced.status();
     return !*synced;
+  }
+
+  void TellTorn(const LogSegmentFile& file, int64_t place) {
+    const int64_t bytes = file.size() - place;
+    if (bytes == 0) return;
+    end_.torn_tail =
+        absl::StrCat(file.path(), ": a torn tail of ", bytes, " bytes from byte ", place, " on");
   }
 
   // A sound frame. What lies between it and the last one is lost.
@@ -215,8 +231,9 @@ class Reader {
     if (!gap_open_) OpenGap(absl::StrCat(file->path(), ": a damaged record at byte ", place));
     absl::StatusOr<int64_t> next = file->FindFrame(place + 1, end_.last_sequence);
     if (next.ok() && *next >= file->size() && last_) {
-      // Only format 1: nothing tells how many they were.
-      end_.last_sequence += static_cast<uint64_t>((file->size() - place) / kRecordHeaderBytes);
+      // Nothing tells how many they were; there was no room for more.
+      const int64_t least = file->header().version == 1 ? kRecordHeaderBytes : kFrameHeadBytes;
+      end_.last_sequence += static_cast<uint64_t>((file->size() - place) / least);
     }
     return next;
   }
@@ -257,6 +274,7 @@ class Reader {
   const std::string folder_;
   const LogRepair repair_;
   const LogVisitor& visit_;
+  const LogTail tail_;
   LogEnd end_;
   bool last_ = false;      // the segment that is read is
   bool gap_open_ = false;  // the last damage has no end yet
@@ -265,8 +283,8 @@ class Reader {
 }  // namespace
 
 absl::StatusOr<LogEnd> ReadLog(FileSystem* files, const std::string& folder, LogRepair repair,
-                               const LogVisitor& visit) {
-  return Reader(files, folder, repair, visit).Read();
+                               const LogVisitor& visit, LogTail tail) {
+  return Reader(files, folder, repair, visit, tail).Read();
 }
 
 absl::StatusOr<std::string> ReadPayload(FileSystem* files, const std::string& folder,

@@ -1,8 +1,9 @@
 // LogReader: reads a folder of log segments back, record by record, in order.
 //
-// A torn tail, which a crash leaves in the last segment, is cut off there: a record that
-// is not whole, or damaged, and was never synced as far as any sound record behind it
-// tells. Damage anywhere else is told, with the file and the byte and what is known of the
+// A torn tail, which a crash leaves in the last segment, is cut off there, and told: a
+// record that is not whole and has nothing behind it or, where LogTail says so, that is
+// damaged in any way, and was never synced as far as any sound record behind it tells.
+// Damage anywhere else is told, with the file and the byte and what is known of the
 // records that are lost, and reading goes on behind it, where a frame's own checksum says
 // that it is one.
 // Single-threaded.
@@ -37,12 +38,19 @@ enum class LogRepair : uint8_t {
              // sync that failed, or none, what can be read need not be on the disk
 };
 
+// What a crash may have left of the last group that was written.
+enum class LogTail : uint8_t {
+  kPrefix,  // its first bytes: the machine runs on, and has what any write took
+  kAny,     // any parts of it: the machine was started anew, or the disk failed
+};
+
 // Where a folder's log ends: what a new segment goes on from.
 struct LogEnd {
   uint64_t last_sequence = 0;
   uint64_t last_segment = 0;
   std::vector<LogSegment> segments;
   std::vector<LogDamage> damage;
+  std::string torn_tail;  // the file, how much and where; empty: none
   // The last record of each owner, of all the records from `known_since` on.
   std::map<std::string, LogDamage::Lost> latest;
   uint64_t known_since = 1;
@@ -52,7 +60,7 @@ struct LogEnd {
 // FAILED_PRECONDITION: written by a newer server; otherwise what the file system or `visit`
 // said.
 absl::StatusOr<LogEnd> ReadLog(FileSystem* files, const std::string& folder, LogRepair repair,
-                               const LogVisitor& visit);
+                               const LogVisitor& visit, LogTail tail = LogTail::kAny);
 
 // The payload of a record that ReadLog visited. DATA_LOSS, MODEL_DAMAGED: it is no longer
 // as it was; otherwise what the file system said.

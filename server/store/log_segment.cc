@@ -111,6 +111,15 @@ absl::StatusOr<int64_t> LogSegmentFile::FindFrame(int64_t offset, uint64_t seque
   return size_;
 }
 
+absl::StatusOr<bool> LogSegmentFile::CanBeCutShort(int64_t offset) {
+  const absl::StatusOr<absl::string_view> bytes = At(offset, kMaxFrameHeadBytes);
+  if (!bytes.ok()) return bytes.status();
+  const int64_t rest = size_ - offset;
+  if (header_.version > 1) return server::CanBeCutShort(header_.seed, *bytes, rest);
+  return rest < kRecordHeaderBytes ||
+         rest < kRecordHeaderBytes + int64_t{ReadRecordHeader(*bytes).length};
+}
+
 absl::StatusOr<bool> LogSegmentFile::TellsOfSync(int64_t offset, uint64_t sequence) {
   if (header_.version == 1) return OldTellsOfSync(offset, sequence);
   while (true) {

@@ -39,6 +39,8 @@ class LogSegmentFile {
   // an index; the file's end if there is none. Of format 1 there never is one: what a
   // record brought could look like another.
   absl::StatusOr<int64_t> FindFrame(int64_t offset, uint64_t sequence);
+  // Whether what is left from `offset` on can be a frame that was not written to its end.
+  absl::StatusOr<bool> CanBeCutShort(int64_t offset);
   // Whether something behind `offset` tells that the record after `sequence` was synced.
   absl::StatusOr<bool> TellsOfSync(int64_t offset, uint64_t sequence);
 

@@ -128,7 +128,7 @@ void MemoryStore::RemoveWeights(const WeightsFile& file) {
 }
 
 absl::StatusOr<std::unique_ptr<Log>> MemoryStore::OpenLog(const LogVisitor& visit,
-                                                          std::vector<LogDamage>* damage) {
+                                                          LogFindings* findings) {
   std::deque<MemoryRecords::Record> records;
   {
     MutexLock lock(&records_->mutex);
@@ -137,17 +137,17 @@ absl::StatusOr<std::unique_ptr<Log>> MemoryStore::OpenLog(const LogVisitor& visi
     records_->changed.NotifyAll();
     records = records_->records;
   }
-  std::vector<LogDamage> found;
+  LogFindings found;
   for (const MemoryRecords::Record& record : records) {
     if (record.damage.has_value()) {
-      found.push_back(*record.damage);
+      found.damage.push_back(*record.damage);
       continue;
     }
     const RecordPlace place{1, static_cast<int64_t>(record.sequence)};
     const absl::Status status = visit({record.sequence, record.key, place, record.payload});
     if (!status.ok()) return status;
   }
-  if (damage != nullptr) *damage = std::move(found);
+  if (findings != nullptr) *findings = std::move(found);
   return std::make_unique<MemoryLog>(records_, options_.sync);
 }
 

@@ -40,7 +40,7 @@ class MemoryStore : public Store {
   // Closes the log that was opened before, as the end of its process would: what waits
   // in it is refused.
   absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit,
-                                               std::vector<LogDamage>* damage) override;
+                                               LogFindings* findings) override;
   absl::StatusOr<std::string> ReadRecord(const RecordPlace& place) override;
   absl::Status Probe() override;
   absl::Status Close() override;

@@ -138,11 +138,11 @@ class Store {
   virtual void RemoveWeights(const WeightsFile& file) = 0;
 
   // Reads the log from its beginning, calling `visit` with each record, then opens it
-  // for more; `damage`, if not null, is what cannot be read. At start, and again after the log
-  // failed and was destroyed: records whose fate was unknown are visited if they are there, and
-  // made durable before this returns.
+  // for more; `findings`, if not null, is what cannot be read, and what was cut off. At start,
+  // and again after the log failed and was destroyed: records whose fate was unknown are visited
+  // if they are there, and made durable before this returns.
   virtual absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit,
-                                                       std::vector<LogDamage>* damage) = 0;
+                                                       LogFindings* findings) = 0;
   // The payload of a record that was visited, and is needed still.
   virtual absl::StatusOr<std::string> ReadRecord(const RecordPlace& place) = 0;
 

@@ -35,6 +35,33 @@ std::unique_ptr<server::MemoryFileSystem> FolderWith(absl::string_view segment) 
   return files;
 }
 
+void ReadAgainAndAgain(absl::string_view bytes, server::LogTail tail) {
+  const auto files = FolderWith(bytes);
+  std::vector<uint64_t> read_before;
+  for (const server::LogRepair repair :
+       {server::LogRepair::kNone, server::LogRepair::kCut, server::LogRepair::kRewrite}) {
+    std::vector<uint64_t> read;
+    const auto visit = [&](const server::LogRecord& record) {
+      CHAINRULE_CHECK(read.empty() || record.sequence > read.back());
+      read.push_back(record.sequence);
+      const auto payload = server::ReadPayload(files.get(), kFolder, record.place);
+      CHAINRULE_CHECK(payload.ok() && *payload == record.payload);
+      return absl::OkStatus();
+    };
+    const auto end = server::ReadLog(files.get(), kFolder, repair, visit, tail);
+    if (!end.ok()) return;  // of a newer server
+    CHAINRULE_CHECK(read.empty() || end->last_sequence >= read.back());
+    for (const server::LogDamage& damage : end->damage) {
+      CHAINRULE_CHECK(damage.last <= end->last_sequence && !damage.what.empty());
+      for (const uint64_t sequence : read) {
+        CHAINRULE_CHECK(sequence < damage.first || sequence > damage.last);
+      }
+    }
+    CHAINRULE_CHECK(repair == server::LogRepair::kNone || read == read_before);
+    read_before = std::move(read);
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> Seeds() {
@@ -54,30 +81,8 @@ std::vector<std::string> Seeds() {
 }
 
 void TestOneInput(absl::string_view bytes) {
-  const auto files = FolderWith(bytes);
-  std::vector<uint64_t> read_before;
-  for (const server::LogRepair repair :
-       {server::LogRepair::kNone, server::LogRepair::kCut, server::LogRepair::kRewrite}) {
-    std::vector<uint64_t> read;
-    const auto visit = [&](const server::LogRecord& record) {
-      CHAINRULE_CHECK(read.empty() || record.sequence > read.back());
-      read.push_back(record.sequence);
-      const auto payload = server::ReadPayload(files.get(), kFolder, record.place);
-      CHAINRULE_CHECK(payload.ok() && *payload == record.payload);
-      return absl::OkStatus();
-    };
-    const auto end = server::ReadLog(files.get(), kFolder, repair, visit);
-    if (!end.ok()) return;  // of a newer server
-    CHAINRULE_CHECK(read.empty() || end->last_sequence >= read.back());
-    for (const server::LogDamage& damage : end->damage) {
-      CHAINRULE_CHECK(damage.last <= end->last_sequence && !damage.what.empty());
-      for (const uint64_t sequence : read) {
-        CHAINRULE_CHECK(sequence < damage.first || sequence > damage.last);
-      }
-    }
-    CHAINRULE_CHECK(repair == server::LogRepair::kNone || read == read_before);
-    read_before = std::move(read);
-  }
+  ReadAgainAndAgain(bytes, server::LogTail::kAny);
+  ReadAgainAndAgain(bytes, server::LogTail::kPrefix);
 }
 
 }  // namespace chainrule::fuzz

@@ -78,16 +78,17 @@ TEST_P(FrozenFolderTest, ItsLogIsReadAndGoesOn) {
   const auto store = FolderStore::Open(options_, &PosixFileSystem());
   ASSERT_TRUE(store.ok()) << store.status();
   std::vector<std::string> records;
-  std::vector<LogDamage> damage;
+  LogFindings found;
   const auto visit = [&](const LogRecord& record) {
     records.emplace_back(record.payload);
     EXPECT_EQ(*(*store)->ReadRecord(record.place), record.payload);
     return absl::OkStatus();
   };
-  const auto log = (*store)->OpenLog(visit, &damage);
+  const auto log = (*store)->OpenLog(visit, &found);
   ASSERT_TRUE(log.ok()) << log.status();
   EXPECT_EQ(records, SampleRecords());
-  EXPECT_THAT(damage, testing::IsEmpty());
+  EXPECT_THAT(found.damage, testing::IsEmpty());
+  EXPECT_EQ(found.torn_tail, "");
   EXPECT_EQ((*log)->Append({}, "third", [](absl::Status, uint64_t) {}), 3U);
 }
 

@@ -175,6 +175,53 @@ TEST(FolderStoreTest, IncarnationChangesOnlyIfAcknowledgedStepsMayBeLost) {
   }
 }
 
+// Opens the log, and closes it; returns what was found.
+LogFindings FindingsOf(Store& store) {
+  LogFindings findings;
+  const auto ignore = [](const LogRecord&) { return absl::OkStatus(); };
+  EXPECT_TRUE(store.OpenLog(ignore, &findings).ok());
+  return findings;
+}
+
+// Two records, "one" and "two", of which the second was damaged when the process ended.
+void FillAndDamageTheLast(FolderKind* kind) {
+  Fill(kind->Open());
+  kind->End();
+  const std::string path = kind->path() + "/log/00000000000000000001.log";
+  FlipByte(path, ReadText(path).size() - 1);
+}
+
+TEST(FolderStoreTest, InTheSameBootADamagedLastRecordIsDamage) {
+  FolderKind kind;
+  FillAndDamageTheLast(&kind);
+  for (int life = 0; life < 3; ++life) {
+    if (life == 2) kind.options().boot_id = "boot-2";
+    const LogFindings found = FindingsOf(kind.Open());
+    ASSERT_EQ(found.damage.size(), 1U);
+    EXPECT_THAT(found.damage[0].what, HasSubstr("1.log: a damaged record at byte "));
+    EXPECT_EQ(found.damage[0].first, 2U);
+    EXPECT_EQ(found.torn_tail, "");
+  }
+}
+
+TEST(FolderStoreTest, InAnotherBootADamagedLastRecordIsCutAndTold) {
+  FolderKind kind;
+  FillAndDamageTheLast(&kind);
+  kind.options().boot_id = "boot-2";
+  kind.Open();  // ends before it has read its log, which is the other boot's still
+  const LogFindings found = FindingsOf(kind.Open());
+  EXPECT_THAT(found.damage, IsEmpty());
+  EXPECT_THAT(found.torn_tail, HasSubstr("1.log: a torn tail of "));
+  EXPECT_EQ(FindingsOf(kind.Open()).torn_tail, "");
+}
+
+TEST(FolderStoreTest, WhereTheBootIsUnknownADamagedLastRecordIsCut) {
+  FolderKind kind;
+  kind.options().boot_id = "unknown";
+  FillAndDamageTheLast(&kind);
+  EXPECT_THAT(FindingsOf(kind.Open()).torn_tail, HasSubstr("1.log: a torn tail of "));
+}
+
 TEST(FolderStoreTest, ALogThatLostWhatACheckpointHoldsGoesOnBehindIt) {
   FolderKind kind;
   Fill(kind.Open());
@@ -262,6 +309,21 @@ TEST(CheckFolderTest, NamesEachThingThatIsDamaged) {
   for (size_t place = 0; place < 4096 * 4; place += 512)
     FlipByte(kind.path() + "/facts.sqlite", place);
   EXPECT_FALSE(CheckFolder(kind.path(), &PosixFileSystem())->sound());
+}
+
+TEST(CheckFolderTest, ADamagedLastRecordIsDamageInTheSameBootAndElseATornTail) {
+  FolderKind kind;
+  FillAndDamageTheLast(&kind);
+  const FolderReport same = *CheckFolder(kind.path(), &PosixFileSystem(), "boot-1");
+  EXPECT_THAT(same.findings,
+              ElementsAre(HasSubstr("1.log: a damaged record at byte "),
+                          testing::AllOf(HasSubstr("models/iris: lost records: "),
+                                         HasSubstr("1.log: a damaged record at byte "))));
+  EXPECT_EQ(same.torn_tail, "");
+  const FolderReport other = *CheckFolder(kind.path(), &PosixFileSystem(), "boot-2");
+  EXPECT_TRUE(other.sound());
+  EXPECT_EQ(other.log_records, 1);
+  EXPECT_THAT(other.torn_tail, HasSubstr("1.log: a torn tail of "));
 }
 
 TEST(CheckFolderTest, RefusesWhereAServerRunsOrNothingIs) {

@@ -64,16 +64,17 @@ struct Reading {
 };
 
 Reading Read(FileSystem* files, const std::string& folder = kFolder,
-             LogRepair repair = LogRepair::kNone) {
+             LogRepair repair = LogRepair::kNone, LogTail tail = LogTail::kAny) {
   Reading reading;
-  absl::StatusOr<LogEnd> end = ReadLog(files, folder, repair, [&](const LogRecord& record) {
+  const auto visit = [&](const LogRecord& record) {
     EXPECT_TRUE(reading.places.empty() || record.sequence > reading.places.rbegin()->first);
     EXPECT_EQ(record.payload, PayloadOf(record.sequence));
     EXPECT_EQ(record.key.owner, OwnerOf(record.sequence));
     EXPECT_EQ(*ReadPayload(files, folder, record.place), record.payload);
     reading.places[record.sequence] = record.place;
     return absl::OkStatus();
-  });
+  };
+  absl::StatusOr<LogEnd> end = ReadLog(files, folder, repair, visit, tail);
   EXPECT_TRUE(end.ok()) << end.status();
   if (end.ok()) reading.end = *std::move(end);
   return reading;
@@ -156,15 +157,98 @@ TEST(LogDamageTest, NobodyWhoLostARecordIsTakenForComplete) {
   }
 }
 
-TEST(LogDamageTest, TheTailIsCutOnlyWhereNothingTellsThatItWasSynced) {
+TEST(LogDamageTest, InAnotherBootTheTailIsCutWhereNothingTellsThatItWasSynced) {
   MemoryFileSystem files;
   Append(&files, 6, 1 << 20);
   const int64_t last = Read(&files).places.at(6).offset;
+  const int64_t size = *files.Size(PathOf(1));
   files.Damage(PathOf(1), last + 3);
-  const Reading reading = Read(&files, kFolder, LogRepair::kCut);
-  EXPECT_THAT(reading.end.damage, IsEmpty());
-  EXPECT_EQ(reading.end.last_sequence, 5U);
+  for (const LogRepair repair : {LogRepair::kNone, LogRepair::kCut}) {
+    const Reading reading = Read(&files, kFolder, repair);
+    EXPECT_THAT(reading.end.damage, IsEmpty());
+    EXPECT_EQ(reading.end.last_sequence, 5U);
+    EXPECT_EQ(reading.end.torn_tail, absl::StrCat(PathOf(1), ": a torn tail of ", size - last,
+                                                  " bytes from byte ", last, " on"));
+  }
   EXPECT_EQ(*files.Size(PathOf(1)), last);
+  EXPECT_EQ(Read(&files).end.torn_tail, "");
+}
+
+TEST(LogDamageTest, InTheSameBootAWholeRecordIsNoTornTail) {
+  MemoryFileSystem files;
+  Append(&files, 6, 1 << 20);
+  const int64_t last = Read(&files).places.at(6).offset;
+  const int64_t size = *files.Size(PathOf(1));
+  files.Damage(PathOf(1), size - 1);
+  for (const LogRepair repair : {LogRepair::kNone, LogRepair::kCut, LogRepair::kRewrite}) {
+    const Reading reading = Read(&files, kFolder, repair, LogTail::kPrefix);
+    ASSERT_THAT(reading.end.damage, SizeIs(1));
+    const LogDamage& damage = reading.end.damage[0];
+    EXPECT_EQ(damage.what, absl::StrCat(PathOf(1), ": a damaged record at byte ", last));
+    EXPECT_FALSE(CheckComplete(reading.end.damage, OwnerOf(6), 0, 3).ok());
+    EXPECT_TRUE(CheckComplete(reading.end.damage, OwnerOf(5), 0, 5).ok());
+    EXPECT_EQ(reading.end.torn_tail, "");
+    EXPECT_EQ(*files.Size(PathOf(1)), size);
+  }
+}
+
+// The last record included, and whatever bit: one of them is that which says where its head
+// ends.
+TEST(LogDamageTest, InTheSameBootNoBitOfTheLastSegmentTurnsOverUnseen) {
+  MemoryFileSystem files;
+  Append(&files, 6, 1 << 20);
+  const std::string sound = *files.Read(PathOf(1), 0, 1 << 20);
+  for (size_t bit = 8 * kSegmentHeaderBytes; bit < 8 * sound.size(); ++bit) {
+    std::string damaged = sound;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    ASSERT_TRUE(WriteFileAtomically(files, PathOf(1), {damaged}).ok());
+    const Reading reading = Read(&files, kFolder, LogRepair::kCut, LogTail::kPrefix);
+    EXPECT_THAT(reading.end.damage, SizeIs(1)) << "bit " << bit;
+    EXPECT_EQ(reading.end.torn_tail, "") << "bit " << bit;
+    EXPECT_EQ(*files.Size(PathOf(1)), static_cast<int64_t>(sound.size())) << "bit " << bit;
+    for (uint64_t sequence = 1; sequence <= 6; ++sequence) {
+      EXPECT_NE(reading.places.contains(sequence), reading.Lost(sequence))
+          << "record " << sequence << ", bit " << bit;
+    }
+  }
+}
+
+TEST(LogDamageTest, InTheSameBootAWriteThatEndedAnywhereIsATornTail) {
+  MemoryFileSystem files;
+  Append(&files, 6, 1 << 20);
+  const std::string whole = *files.Read(PathOf(1), 0, 1 << 20);
+  const std::map<uint64_t, RecordPlace> places = Read(&files).places;
+  const auto end_of_fifth = static_cast<size_t>(places.at(5).offset + kFrameHeadBytes + 1) +
+                            PayloadOf(5).size();  // behind it an index, and the last record
+  for (size_t size = end_of_fifth + 1; size < whole.size(); ++size) {
+    ASSERT_TRUE(WriteFileAtomically(files, PathOf(1), {whole.substr(0, size)}).ok());
+    const Reading reading = Read(&files, kFolder, LogRepair::kCut, LogTail::kPrefix);
+    EXPECT_THAT(reading.end.damage, IsEmpty()) << size;
+    EXPECT_EQ(reading.places.size(), 5U) << size;
+    const int64_t left = *files.Size(PathOf(1));
+    EXPECT_TRUE(left == static_cast<int64_t>(end_of_fifth) || left == places.at(6).offset) << size;
+    EXPECT_EQ(reading.end.torn_tail.empty(), left == static_cast<int64_t>(size)) << size;
+  }
+}
+
+TEST(LogDamageTest, AfterADamagedLastRecordTheLogGoesOnAndTheDamageIsToldAgain) {
+  for (const int64_t place : {3, 60}) {  // in its head, and behind it
+    MemoryFileSystem files;
+    Append(&files, 6, 1 << 20);
+    files.Damage(PathOf(1), Read(&files).places.at(6).offset + place);
+    const LogEnd end = Read(&files, kFolder, LogRepair::kRewrite, LogTail::kPrefix).end;
+    const uint64_t next = end.last_sequence + 1;
+    EXPECT_EQ(
+        (*TrainLog::Open({.folder = kFolder}, &files, end))
+            ->Append({OwnerOf(next), 3, 0}, PayloadOf(next), [](const absl::Status&, uint64_t) {}),
+        next);
+    for (const LogTail tail : {LogTail::kPrefix, LogTail::kAny}) {
+      const Reading reading = Read(&files, kFolder, LogRepair::kCut, tail);
+      EXPECT_TRUE(reading.Lost(6));
+      EXPECT_EQ(reading.places.size(), 6U);
+      EXPECT_TRUE(reading.places.contains(next));
+    }
+  }
 }
 
 // What is behind a damage tells that it is none of a torn tail, so it is not cut off.

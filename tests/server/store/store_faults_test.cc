@@ -30,9 +30,9 @@ class Life {
       last_visited_ = record.sequence;
       return absl::OkStatus();
     };
-    std::vector<LogDamage> damage;
-    absl::StatusOr<std::unique_ptr<Log>> log = store_->OpenLog(visit, &damage);
-    EXPECT_TRUE(damage.empty()) << damage[0].what;
+    LogFindings found;
+    absl::StatusOr<std::unique_ptr<Log>> log = store_->OpenLog(visit, &found);
+    EXPECT_TRUE(found.damage.empty()) << found.damage[0].what;
     if (!log.ok()) return false;
     log_ = *std::move(log);
     return true;
@@ -116,15 +116,25 @@ void UseMemory(FolderKind* kind) {
   std::filesystem::create_directories(kind->options().folder);
 }
 
+enum class Ending { kKill, kCrash, kCrashWithHole };
+
+// Of the process, or of the machine, which is then started anew.
+void End(Ending ending, MemoryFileSystem* files, FolderKind* kind) {
+  if (ending == Ending::kKill) return files->FailFrom(0);
+  kind->options().boot_id = "boot-2";
+  ending == Ending::kCrash ? files->Crash(7) : files->CrashWithHole();
+}
+
 TEST(StoreFaultsTest, AFailureAtAnyOperationRecoversToWhatWasAcknowledgedOrLater) {
   int64_t operations = 0;
   for (int64_t operation = 0; operation <= operations; ++operation) {
-    for (const bool hole : {false, true}) {
+    for (const Ending ending : {Ending::kKill, Ending::kCrash, Ending::kCrashWithHole}) {
       MemoryFileSystem files;
       FolderKind kind(&files);
       UseMemory(&kind);
-      const absl::StatusCode code =
-          hole ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable;
+      const absl::StatusCode code = ending == Ending::kCrashWithHole
+                                        ? absl::StatusCode::kResourceExhausted
+                                        : absl::StatusCode::kUnavailable;
       absl::StatusOr<FolderStore*> store = kind.TryOpen();
       ASSERT_TRUE(store.ok()) << store.status();
       const int64_t before = files.operations();
@@ -134,7 +144,7 @@ TEST(StoreFaultsTest, AFailureAtAnyOperationRecoversToWhatWasAcknowledgedOrLater
       if (operation == 0) operations = files.operations() - before;
       life.End();
       kind.End();
-      hole ? files.CrashWithHole() : files.Crash(7);
+      End(ending, &files, &kind);
       ExpectRecovers(&kind, life, absl::StrCat(" after operation ", operation));
     }
   }
@@ -162,6 +172,7 @@ TEST(StoreFaultsTest, WhenTheDiskIsBackTheLogGoesOnInTheSameLife) {
     second.End();
     kind.End();
     files.Crash();
+    kind.options().boot_id = "boot-2";
     Life third(*kind.TryOpen());
     ASSERT_TRUE(third.Begin());
     EXPECT_EQ(third.last_visited(), visited) << "after operation " << operation;
