@@ -204,6 +204,9 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
   registry.SetDamageListener([this](const std::string& what) {
     log.Write(LogLevel::kError, "damage was found", {{"what", what}});
   });
+  registry.SetTornTailListener([this](const std::string& what) {
+    log.Write(LogLevel::kWarning, "cut off what a crash left at the log's end", {{"what", what}});
+  });
   registry.SetInexactListener([this](const InexactReplay& replay) {
     log.Write(LogLevel::kWarning,
               "model was recovered inexactly: its last steps were computed by another processor",

@@ -78,6 +78,20 @@ void Keeper::TellDamage(const std::string& what) {
   if (listener) listener(what);
 }
 
+void Keeper::SetTornTailListener(TornTailListener listener) {
+  MutexLock lock(&mutex_);
+  torn_tail_listener_ = std::move(listener);
+}
+
+void Keeper::TellTornTail(const std::string& what) {
+  TornTailListener listener;
+  {
+    MutexLock lock(&mutex_);
+    listener = torn_tail_listener_;
+  }
+  if (listener) listener(what);
+}
+
 absl::Status Keeper::OpenLog(const LogVisitor& visit, LogFindings* findings) {
   CloseLog();
   absl::StatusOr<std::unique_ptr<Log>> opened = store_->OpenLog(visit, findings);

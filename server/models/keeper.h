@@ -71,6 +71,10 @@ class Keeper {
   using DamageListener = std::function<void(const std::string& what)>;
   void SetDamageListener(DamageListener listener);
   void TellDamage(const std::string& what);
+  // Called with what a crash left at the log's end, and is cut off. It must not wait.
+  using TornTailListener = std::function<void(const std::string& what)>;
+  void SetTornTailListener(TornTailListener listener);
+  void TellTornTail(const std::string& what);
 
   // Called on the thread that finds the log closed, each time it is found so anew. It must
   // not wait for the log.
@@ -109,6 +113,7 @@ class Keeper {
   std::function<void()> load_listener_ ABSL_GUARDED_BY(mutex_);
   InexactListener inexact_listener_ ABSL_GUARDED_BY(mutex_);
   DamageListener damage_listener_ ABSL_GUARDED_BY(mutex_);
+  TornTailListener torn_tail_listener_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

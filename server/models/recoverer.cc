@@ -101,6 +101,7 @@ absl::StatusOr<Recoverer::Contents> Recoverer::OpenLog() {
   const absl::Status status = keeper_->OpenLog(visit, &contents.found);
   if (!status.ok()) return status;
   for (const LogDamage& damage : contents.found.damage) keeper_->TellDamage(damage.what);
+  if (!contents.found.torn_tail.empty()) keeper_->TellTornTail(contents.found.torn_tail);
   return contents;
 }
 

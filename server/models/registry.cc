@@ -365,6 +365,10 @@ void Registry::SetDamageListener(std::function<void(const std::string& what)> li
   if (impl_->keeper() != nullptr) impl_->keeper()->SetDamageListener(std::move(listener));
 }
 
+void Registry::SetTornTailListener(std::function<void(const std::string& what)> listener) {
+  if (impl_->keeper() != nullptr) impl_->keeper()->SetTornTailListener(std::move(listener));
+}
+
 void Registry::Stop() { impl_->models().Stop(); }
 
 absl::Status Registry::WriteCheckpoints() {

@@ -128,6 +128,8 @@ class Registry {
   void SetInexactListener(std::function<void(const InexactReplay& replay)> listener);
   // Calls `listener` with each damage that is found, of the log and of models.
   void SetDamageListener(std::function<void(const std::string& what)> listener);
+  // Calls `listener` with what a crash left at the log's end, and is cut off.
+  void SetTornTailListener(std::function<void(const std::string& what)> listener);
   // Refuses new changes and cancels what runs and waits with UNAVAILABLE (drain).
   void Stop();
   // Returns when no record waits to be replayed. For tests and tools.
