@@ -1,5 +1,6 @@
-// A model whose file of weights was damaged on the disk, over a socket: each call says so,
-// the list and the other models do not suffer, and its owner can put it right.
+// A model whose file of weights was damaged on the disk, or whose last record in the log was,
+// over a socket: each call says so, the list and the other models do not suffer, and its owner
+// can put it right.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "inference/grpc_service.grpc.pb.h"
+#include "server/store/check_folder.h"
 #include "tests/support/error_details.h"
 #include "tests/support/requests.h"
 #include "tests/support/test_server.h"
@@ -236,6 +238,82 @@ TEST_F(DamageTest, ItCanBeDeletedAndMadeAnew) {
   server_->Create("m", MakeSpec({4, 3, 1}));
   EXPECT_THAT(Train("m"), IsOk());
   EXPECT_EQ(HealthOf("chainrule.v1/models/m"), HealthCheckResponse::SERVING);
+}
+
+// --- The last record of the log, where nothing behind it tells of it ---
+
+class LastRecordTest : public ::testing::Test {
+ protected:
+  // "m" at step 3 and "other" at step 1, all acknowledged; and the folder as a process that
+  // is killed then leaves it.
+  LastRecordTest() {
+    options_.data_dir = folder_.path() + "/running";
+    TestServer running(options_);
+    for (const char* id : {"other", "m"}) running.Create(id, MakeSpec({4, 3, 1}));
+    EXPECT_THAT(Train(running, "other", NewRequestId()), IsOk());
+    for (int i = 0; i < 2; ++i) EXPECT_THAT(Train(running, "m", NewRequestId()), IsOk());
+    EXPECT_THAT(Train(running, "m", last_request_), IsOk());
+    const std::string killed = folder_.path() + "/killed";
+    std::filesystem::copy(options_.data_dir, killed, std::filesystem::copy_options::recursive);
+    options_.data_dir = killed;
+  }
+
+  static grpc::Status Train(TestServer& server, const std::string& id,
+                            const std::string& request_id) {
+    v1::TrainRequest request = MakeTrain("models/" + id, MakeExamples(5, 4, 1));
+    request.set_request_id(request_id);
+    v1::TrainResponse response;
+    return Call(&Training::Train, server.training(), request, &response);
+  }
+  std::string LogPath() const {
+    for (const auto& entry : std::filesystem::directory_iterator(options_.data_dir + "/log")) {
+      return entry.path();
+    }
+    return "";
+  }
+  server::FolderReport Check() const {
+    return *server::CheckFolder(options_.data_dir, &server::PosixFileSystem());
+  }
+
+  const TempFolder folder_;
+  const std::string last_request_ = NewRequestId();
+  server::Options options_ = TestOptions();
+};
+
+TEST_F(LastRecordTest, WhoLostItIsFailedAndTheRepeatIsNotAppliedAsNew) {
+  const std::string path = LogPath();
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(-3, std::ios::end)
+      .put('\x55');
+  const server::FolderReport report = Check();
+  ASSERT_EQ(report.findings.size(), 2U);
+  EXPECT_THAT(report.findings[0], HasSubstr(path + ": a damaged record at byte "));
+  EXPECT_THAT(report.findings[1], HasSubstr("models/m: lost records: " + path));
+  EXPECT_EQ(report.log_records, 3);
+  for (int life = 0; life < 2; ++life) {  // until somebody decides
+    TestServer server(options_);
+    const ErrorDetails details = DetailsOf(Train(server, "m", last_request_));
+    EXPECT_EQ(details.code, grpc::DATA_LOSS);
+    EXPECT_EQ(details.reason, "MODEL_DAMAGED");
+    EXPECT_THAT(details.message, HasSubstr(path + ": a damaged record at byte "));
+    EXPECT_EQ(server.Get("m").state(), v1::MODEL_STATE_FAILED);
+    EXPECT_EQ(server.Get("m").step(), 3);
+    EXPECT_THAT(Train(server, "other", NewRequestId()), IsOk());
+    EXPECT_EQ(server.Get("other").step(), 2 + life);
+  }
+}
+
+TEST_F(LastRecordTest, OneThatWasNotWrittenToItsEndIsCutAndNoDamage) {
+  const std::string path = LogPath();
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  const server::FolderReport report = Check();
+  EXPECT_TRUE(report.sound());
+  EXPECT_THAT(report.torn_tail, HasSubstr(path + ": a torn tail of "));
+  TestServer server(options_);
+  EXPECT_EQ(server.Get("m").state(), v1::MODEL_STATE_READY);
+  EXPECT_EQ(server.Get("m").step(), 2);
+  EXPECT_THAT(Train(server, "m", last_request_), IsOk());
+  EXPECT_EQ(server.Get("m").step(), 3);
 }
 
 }  // namespace

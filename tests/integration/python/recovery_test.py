@@ -7,6 +7,7 @@ import contextlib
 import os
 import pathlib
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -191,6 +192,61 @@ class DamagedLogTest(RecoveryTest):
         client.models.DeleteModel(model_service_pb2.DeleteModelRequest(name="models/a"))
         server.stop()
         self.assertEqual(self.check().returncode, 0)
+
+    def train_and_kill(self):
+        """Three steps of "a" that were answered; returns the last one's id, and its segment."""
+        server, client = self.start()
+        client.create("a")
+        ids = [str(uuid.uuid4()) for _ in range(3)]
+        for request_id in ids:
+            client.train("a", request_id)
+        self.kill(server)
+        return ids[-1], next(pathlib.Path(f"{self.data}/log").iterdir())
+
+    def damage_last_byte(self, log):
+        content = bytearray(log.read_bytes())
+        content[-1] ^= 1
+        log.write_bytes(content)
+
+    def test_a_damaged_last_record_is_damage_while_the_machine_runs_on(self):
+        last_id, log = self.train_and_kill()
+        self.damage_last_byte(log)
+        self.assert_check_names("models/a", f"{log.name}: a damaged record at byte")
+        server, client = self.start()
+        with self.assertRaises(grpc.RpcError) as raised:
+            client.train("a", last_id)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.DATA_LOSS)
+        self.assertIn(f"{log.name}: a damaged record at byte", raised.exception.details())
+        self.assertEqual(client.get("a").state, model_pb2.MODEL_STATE_FAILED)
+        self.assertIn("damage was found", self.kill(server))
+
+    def test_what_another_start_of_the_machine_left_is_cut_and_told(self):
+        _, log = self.train_and_kill()
+        self.damage_last_byte(log)
+        with contextlib.closing(sqlite3.connect(f"{self.data}/facts.sqlite")) as facts, facts:
+            changed = facts.execute(
+                "UPDATE folder SET value = 'another' WHERE name = 'log_boot_id'").rowcount
+        self.assertEqual(changed, 1)
+        self.assert_cut_and_told(log)
+
+    def test_what_was_not_written_to_its_end_is_cut_and_told(self):
+        _, log = self.train_and_kill()
+        with open(log, "r+b") as file:
+            file.truncate(log.stat().st_size - 1)
+        self.assert_cut_and_told(log)
+
+    def assert_cut_and_told(self, log):
+        checked = self.check()
+        self.assertEqual(checked.returncode, 0, checked.stdout)
+        self.assertRegex(checked.stdout, rf"{log.name}: a torn tail of \d+ bytes from byte \d+ on")
+        server, client = self.start()
+        self.assertEqual(client.get("a").step, 20)
+        lines = [line for line in self.kill(server).splitlines() if "torn tail" in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn("warning", lines[0].lower())
+        self.assertRegex(lines[0], rf"{log.name}: a torn tail of \d+ bytes from byte \d+ on")
+        server, client = self.start()
+        self.assertNotIn("torn tail", self.kill(server))
 
     def check(self):
         return subprocess.run([SERVER, "--check", f"--data_dir={self.data}"], timeout=60,
