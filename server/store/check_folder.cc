@@ -12,6 +12,7 @@
 #include "server/store/data_folder.h"
 #include "server/store/errors.h"
 #include "server/store/facts.h"
+#include "server/store/facts_guard.h"
 #include "server/store/log_reader.h"
 #include "server/store/weights_file.h"
 
@@ -67,6 +68,8 @@ class Checker {
       report_.findings.push_back(folder_.facts() + ": is gone");
       return absl::OkStatus();
     }
+    absl::Status sound = Find(CheckFactsFiles(folder_, files_, boot_id_));
+    if (!sound.ok()) return sound;
     absl::StatusOr<std::unique_ptr<TemporaryFolder>> copy = TemporaryFolder::Make();
     if (!copy.ok()) return copy.status();
     const std::string path = (*copy)->path() + "/facts.sqlite";

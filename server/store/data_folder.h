@@ -31,6 +31,11 @@ class DataFolder {
   std::string weights() const { return path_ + "/weights"; }
   std::string log() const { return path_ + "/log"; }
   std::string spool() const { return path_ + "/spool"; }
+  // There while a server has the facts open, and after one that did not close them: in which
+  // start of the machine it was.
+  std::string running() const { return path_ + "/RUNNING"; }
+  // Files of weights that no fact named, of models that no fact knows: the newest few.
+  std::string lost() const { return path_ + "/lost"; }
 
  private:
   // Given up when the process ends, at the latest.

@@ -61,7 +61,19 @@ absl::Status Facts::InTransaction(const Changes& changes) {
   if (status.ok()) status = database_.Run("COMMIT");
   // The error is the first one's; what it undoes is nothing, if it fails as well.
   if (!status.ok() && database_.in_transaction()) database_.Run("ROLLBACK").IgnoreError();
+  if (absl::IsUnavailable(status)) has_torn_ = true;
+  if (status.ok() && has_torn_) BeginNewWal();
   return status;
+}
+
+// Behind the transaction that has just taken the place of a failed one, the rest of that may
+// stand, which would look like damage: ScanWal. The first write behind a checkpoint begins the
+// log anew. If one of both fails, the next transaction tries again.
+void Facts::BeginNewWal() {
+  absl::Status status = database_.Run("PRAGMA wal_checkpoint(RESTART)");
+  if (status.ok()) status = database_.Run(absl::StrCat("BEGIN IMMEDIATE;", kTouch, ";COMMIT"));
+  if (!status.ok() && database_.in_transaction()) database_.Run("ROLLBACK").IgnoreError();
+  has_torn_ = !status.ok();
 }
 
 absl::Status Facts::Apply(const StoreChange& change) {

@@ -46,6 +46,7 @@ class Facts {
   absl::StatusOr<SqliteStatement*> Statement(const char* sql) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Changes>
   absl::Status InTransaction(const Changes& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void BeginNewWal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Each appends to what is read, or changes.
   absl::Status ReadMaps(std::map<std::string, StoredModel>* models)
@@ -66,6 +67,9 @@ class Facts {
   engine::Mutex mutex_;
   Sqlite database_ ABSL_GUARDED_BY(mutex_);
   std::map<const char*, SqliteStatement> statements_ ABSL_GUARDED_BY(mutex_);
+  // Frames of a transaction that was not ended may be in the write-ahead log: one that failed,
+  // or what an earlier life left.
+  bool has_torn_ ABSL_GUARDED_BY(mutex_) = true;
 };
 
 }  // namespace chainrule::server

@@ -68,6 +68,9 @@ CREATE TABLE requests (
 )sql";
 
 inline constexpr char kReadValues[] = "SELECT name, value FROM folder";
+// A write that changes nothing.
+inline constexpr char kTouch[] = "INSERT OR REPLACE INTO folder VALUES ('probe', '')";
+
 inline constexpr char kPutValue[] = "INSERT OR REPLACE INTO folder VALUES (?, ?)";
 
 inline constexpr char kReadModels[] =

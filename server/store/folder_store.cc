@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "server/store/boot.h"
 #include "server/store/errors.h"
+#include "server/store/facts_guard.h"
 #include "server/store/train_log.h"
 #include "server/store/weights_file.h"
 
@@ -20,6 +21,7 @@ namespace {
 using engine::MutexLock;
 
 constexpr absl::string_view kProbe = "whether the disk takes something";
+constexpr size_t kMostLost = 8;
 constexpr absl::string_view kWeightsSuffix = ".safetensors";
 
 // As a caller is told: an error that already has a code of its own keeps it.
@@ -42,6 +44,24 @@ int64_t FileNumber(absl::string_view name) {
   return absl::SimpleAtoi(name.substr(dash + 1), &number) ? number : 0;
 }
 
+// "UID" of it, or "".
+std::string UidOf(absl::string_view name) {
+  for (int dashes = 0; dashes < 2; ++dashes) {
+    const size_t dash = name.rfind('-');
+    if (dash == absl::string_view::npos) return "";
+    name = name.substr(0, dash);
+  }
+  return std::string(name);
+}
+
+// Of the disk itself; it need not be there.
+absl::Status RemoveFile(const std::string& path) {
+  FileSystem& disk = PosixFileSystem();
+  const absl::Status status = disk.Remove(path);
+  if (absl::IsNotFound(status)) return absl::OkStatus();
+  return status.ok() ? disk.SyncFolder(FolderOf(path)) : status;
+}
+
 }  // namespace
 
 FolderStore::FolderStore(const Options& options, FileSystem* files, DataFolder folder,
@@ -52,14 +72,19 @@ absl::StatusOr<std::unique_ptr<FolderStore>> FolderStore::Open(const Options& op
                                                                FileSystem* files) {
   absl::StatusOr<DataFolder> folder = DataFolder::Open(options.folder, files);
   if (!folder.ok()) return AsStoreError(folder.status());
+  absl::Status sound = CheckFactsFiles(*folder, files, BootId(options.boot_id, files));
+  if (!sound.ok()) return AsStoreError(sound);
   absl::StatusOr<std::unique_ptr<Facts>> facts = Facts::Open(folder->facts());
   if (!facts.ok()) return facts.status();
   auto store = std::unique_ptr<FolderStore>(
       new FolderStore(options, files, *std::move(folder), *std::move(facts)));
   if (absl::Status status = store->BeginLife(); !status.ok()) return status;
-  if (absl::Status status = store->RemoveStrays(); !status.ok()) return AsStoreError(status);
+  if (absl::Status status = store->ClearStrays(); !status.ok()) return AsStoreError(status);
   return store;
 }
+
+// Before the facts are closed, with which their write-ahead log goes.
+FolderStore::~FolderStore() { RemoveFile(folder_.running()).IgnoreError(); }
 
 // Acknowledged steps may be lost if the last life neither ended in order nor synced what
 // it acknowledged, and the machine's memory is not what it was.
@@ -75,26 +100,53 @@ absl::Status FolderStore::BeginLife() {
   incarnation_ = (*values)["incarnation"];
   if (incarnation_.empty() || lost) incarnation_ = RandomIncarnation();
   log_is_sound_ = in_order;
-  return facts_->PutValues({{"incarnation", incarnation_},
-                            {"ended_in_order", "0"},
-                            {"durability", options_.sync ? "sync" : "relaxed"},
-                            {"boot_id", boot_id_}});
+  // RUNNING vouches for a write-ahead log that was begun anew, with the first change.
+  absl::Status status = RemoveFile(folder_.running());
+  if (!status.ok()) return AsStoreError(status);
+  status = facts_->PutValues({{"incarnation", incarnation_},
+                              {"ended_in_order", "0"},
+                              {"durability", options_.sync ? "sync" : "relaxed"},
+                              {"boot_id", boot_id_}});
+  if (!status.ok()) return status;
+  return AsStoreError(WriteFileAtomically(PosixFileSystem(), folder_.running(), {boot_id_}));
 }
 
-absl::Status FolderStore::RemoveStrays() {
+// What no fact names. Of a model that is known it is a checkpoint that was replaced, or was
+// not finished; of another one it may be all that is left.
+absl::Status FolderStore::ClearStrays() {
   const absl::StatusOr<std::vector<WeightsFile>> known = facts_->Weights();
   if (!known.ok()) return known.status();
   std::set<std::string> names;
-  for (const WeightsFile& file : *known) names.insert(file.name);
+  std::set<std::string> uids;
+  for (const WeightsFile& file : *known) {
+    names.insert(file.name);
+    uids.insert(UidOf(file.name));
+  }
   const absl::StatusOr<std::vector<std::string>> there = files_->List(folder_.weights());
   if (!there.ok()) return there.status();
   for (const std::string& name : *there) {
     last_file_ = std::max(last_file_.load(), FileNumber(name));
     if (names.contains(name)) continue;
-    const absl::Status status = files_->Remove(absl::StrCat(folder_.weights(), "/", name));
+    const bool is_needless = FileNumber(name) == 0 || uids.contains(UidOf(name));
+    const absl::Status status =
+        is_needless ? files_->Remove(absl::StrCat(folder_.weights(), "/", name)) : MoveToLost(name);
     if (!status.ok() && !absl::IsNotFound(status)) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status FolderStore::MoveToLost(const std::string& name) {
+  absl::Status status = files_->MakeFolder(folder_.lost());
+  if (!status.ok()) return status;
+  absl::StatusOr<std::vector<std::string>> lost = files_->List(folder_.lost());
+  if (!lost.ok()) return lost.status();
+  std::ranges::sort(*lost, {}, FileNumber);
+  for (size_t i = 0; i + kMostLost <= lost->size(); ++i) {
+    status = files_->Remove(absl::StrCat(folder_.lost(), "/", (*lost)[i]));
+    if (!status.ok()) return status;
+  }
+  return files_->Rename(absl::StrCat(folder_.weights(), "/", name),
+                        absl::StrCat(folder_.lost(), "/", name));
 }
 
 std::string FolderStore::incarnation() const {
@@ -118,7 +170,27 @@ absl::StatusOr<Checkpoint> FolderStore::ReadWeights(const WeightsFile& file,
   return ReadCheckpoint(files_, folder_.weights(), file, network);
 }
 
+// A change that failed may be on the disk all the same, and is read back after a crash, until
+// another one took its place.
+absl::Status FolderStore::Apply(const StoreChange& change) {
+  const absl::Status status = facts_->Apply(change);
+  std::vector<std::string> removed;
+  {
+    MutexLock lock(&mutex_);
+    is_in_doubt_ = absl::IsUnavailable(status);
+    if (status.ok()) removed.swap(removed_in_doubt_);
+  }
+  for (const std::string& name : removed) {
+    files_->Remove(absl::StrCat(folder_.weights(), "/", name)).IgnoreError();
+  }
+  return status;
+}
+
 void FolderStore::RemoveWeights(const WeightsFile& file) {
+  {
+    MutexLock lock(&mutex_);
+    if (is_in_doubt_) return removed_in_doubt_.push_back(file.name);
+  }
   files_->Remove(absl::StrCat(folder_.weights(), "/", file.name)).IgnoreError();
 }
 

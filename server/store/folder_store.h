@@ -40,11 +40,14 @@ class FolderStore : public Store {
   // lock do not go through it.
   static absl::StatusOr<std::unique_ptr<FolderStore>> Open(const Options& options,
                                                            FileSystem* files);
+  ~FolderStore() override;
+  FolderStore(const FolderStore&) = delete;
+  FolderStore& operator=(const FolderStore&) = delete;
 
   absl::StatusOr<std::vector<StoredModel>> Models() override { return facts_->Models(); }
   absl::StatusOr<std::vector<StoredRequest>> Requests() override { return facts_->Requests(); }
   std::string incarnation() const override;
-  absl::Status Apply(const StoreChange& change) override { return facts_->Apply(change); }
+  absl::Status Apply(const StoreChange& change) override;
   absl::StatusOr<WeightsFile> WriteWeights(const std::string& uid, const std::string& label,
                                            const engine::Network& network,
                                            const Checkpoint& checkpoint) override;
@@ -64,7 +67,8 @@ class FolderStore : public Store {
   FolderStore(const Options& options, FileSystem* files, DataFolder folder,
               std::unique_ptr<Facts> facts);
   absl::Status BeginLife();
-  absl::Status RemoveStrays();
+  absl::Status ClearStrays();
+  absl::Status MoveToLost(const std::string& name);
   absl::Status RenewIncarnation();
 
   const Options options_;
@@ -80,6 +84,10 @@ class FolderStore : public Store {
   std::string boot_id_;  // constant once opened
   mutable engine::Mutex mutex_;
   std::string incarnation_ ABSL_GUARDED_BY(mutex_);
+  // The last change failed, but may be there after a crash; and the files that were to be
+  // removed since then.
+  bool is_in_doubt_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::string> removed_in_doubt_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

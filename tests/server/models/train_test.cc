@@ -240,7 +240,7 @@ TEST_F(TrainTest, NormalizationIsFittedAtStepZeroOnly) {
 
 TEST_F(TrainTest, TrainingsBuffersCountAsMemoryWhileItRuns) {
   const int64_t before = model_->Describe().memory_bytes;
-  EXPECT_EQ(before, IdleMemoryBytes(model_->snapshot()->network(), false));
+  EXPECT_EQ(before, IdleMemoryBytes(model_->snapshot()->settings(), false));
   Answer<TrainReply> answer;
   TrainCall call = TestCall(2, &answer);
   call.done = [&](absl::StatusOr<TrainReply> reply) {

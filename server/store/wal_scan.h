@@ -1,0 +1,26 @@
+// ScanWal: where SQLite's write-ahead log stops being sound, and whether more of it follows.
+// Format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
+#ifndef CHAINRULE_SERVER_STORE_WAL_SCAN_H_
+#define CHAINRULE_SERVER_STORE_WAL_SCAN_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/store/file_system.h"
+
+namespace chainrule::server {
+
+struct WalScan {
+  // The header, or a whole frame, is not sound, and is no older log's rest.
+  bool broken = false;
+  int64_t broken_at = 0;       // byte
+  int64_t commits_behind = 0;  // frames of this log behind it that end a transaction
+};
+
+// The file is not empty. Errors are those of reading.
+absl::StatusOr<WalScan> ScanWal(FileSystem* files, const std::string& path);
+
+}  // namespace chainrule::server
+
+#endif  // CHAINRULE_SERVER_STORE_WAL_SCAN_H_
