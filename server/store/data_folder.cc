@@ -63,6 +63,27 @@ absl::Status CheckUnused(const std::string& path, FileSystem* files) {
   return absl::OkStatus();
 }
 
+// With no slash at its end, before which FolderOf would look for the parent in vain.
+std::string WithoutSlash(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+// With the parents that are not there; the names of all that it made survive.
+absl::Status MakeWithParents(const std::string& path, FileSystem* files) {
+  std::vector<std::string> parents;
+  std::string each = path;
+  while (absl::IsNotFound(files->Size(each).status()) && FolderOf(each) != each) {
+    each = WithoutSlash(FolderOf(each));
+    parents.push_back(each);
+  }
+  absl::Status status = files->MakeFolder(path);
+  for (const std::string& parent : parents) {
+    if (status.ok()) status = files->SyncFolder(parent);
+  }
+  return status;
+}
+
 absl::Status MakeFolders(const DataFolder& folder, const std::string& path, FileSystem* files) {
   bool made = false;
   for (const std::string& each : {folder.weights(), folder.log(), folder.spool()}) {
@@ -119,23 +140,22 @@ absl::StatusOr<std::shared_ptr<DataFolder::Lock>> DataFolder::Take(const std::st
       absl::StrCat("lock ", file, ": ", std::generic_category().message(errno)));
 }
 
-absl::StatusOr<DataFolder> DataFolder::Open(const std::string& path, FileSystem* files) {
+absl::StatusOr<DataFolder> DataFolder::Open(std::string path, FileSystem* files) {
+  path = WithoutSlash(std::move(path));
   const absl::StatusOr<int> format = FormatOf(path, files);
   if (!format.ok()) return format.status();
-  const bool is_new = absl::IsNotFound(files->Size(path).status());
   if (*format == 0) {
     if (absl::Status status = CheckUnused(path, files); !status.ok()) return status;
-    if (absl::Status status = files->MakeFolder(path); !status.ok()) return status;
+    if (absl::Status status = MakeWithParents(path, files); !status.ok()) return status;
   }
   absl::StatusOr<std::shared_ptr<Lock>> lock = Take(path, /*exclusive=*/true);
   if (!lock.ok()) return lock.status();
   // What is written from now on may be in this format, which older servers do not know.
   if (*format < kFormatVersion) {
     const std::string text = FormatText();
-    absl::Status status = WriteFileAtomically(*files, path + "/FORMAT", {text});
-    // The folder's own name, too, is to survive.
-    if (status.ok() && is_new) status = files->SyncFolder(FolderOf(path));
-    if (!status.ok()) return status;
+    if (absl::Status status = WriteFileAtomically(*files, path + "/FORMAT", {text}); !status.ok()) {
+      return status;
+    }
   }
   DataFolder folder(path, *std::move(lock));
   if (absl::Status status = MakeFolders(folder, path, files); !status.ok()) return status;
@@ -143,7 +163,8 @@ absl::StatusOr<DataFolder> DataFolder::Open(const std::string& path, FileSystem*
   return folder;
 }
 
-absl::StatusOr<DataFolder> DataFolder::OpenForCheck(const std::string& path, FileSystem* files) {
+absl::StatusOr<DataFolder> DataFolder::OpenForCheck(std::string path, FileSystem* files) {
+  path = WithoutSlash(std::move(path));
   const absl::StatusOr<int> format = FormatOf(path, files);
   if (!format.ok()) return format.status();
   if (*format == 0) {

@@ -19,13 +19,13 @@ namespace chainrule::server {
 
 class DataFolder {
  public:
-  // Makes what is missing, takes the lock, and has FORMAT say this server's. Fails with
-  // FAILED_PRECONDITION, in one line that says so: a server runs on it; it was made by a
-  // newer server, or has no FORMAT and is not empty, and then nothing is touched.
-  // UNAVAILABLE: what the disk said.
-  static absl::StatusOr<DataFolder> Open(const std::string& path, FileSystem* files);
+  // Makes what is missing, parents included, takes the lock, and has FORMAT say this
+  // server's. Fails with FAILED_PRECONDITION, in one line that says so: a server runs on it;
+  // it was made by a newer server, or has no FORMAT and is not empty, and then nothing is
+  // touched. UNAVAILABLE: what the disk said.
+  static absl::StatusOr<DataFolder> Open(std::string path, FileSystem* files);
   // Changes nothing. FAILED_PRECONDITION as above, also where there is no data folder.
-  static absl::StatusOr<DataFolder> OpenForCheck(const std::string& path, FileSystem* files);
+  static absl::StatusOr<DataFolder> OpenForCheck(std::string path, FileSystem* files);
 
   std::string facts() const { return path_ + "/facts.sqlite"; }
   std::string weights() const { return path_ + "/weights"; }

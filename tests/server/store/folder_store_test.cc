@@ -8,12 +8,14 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 
 #include "engine/core/error.h"
 #include "server/store/check_folder.h"
 #include "tests/server/store/stores.h"
+#include "tests/support/faulty_file_system.h"
 
 namespace chainrule::server {
 namespace {
@@ -21,6 +23,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 
 void WriteText(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
 
@@ -110,6 +113,30 @@ TEST(FolderStoreTest, MakesADataFolderOfAnEmptyFileSystem) {
   FolderKind kind;
   std::filesystem::create_directories(kind.path() + "/lost+found");
   EXPECT_TRUE(kind.TryOpen().ok());
+}
+
+// Notes the folders that are synced.
+class SyncsNoted : public FaultyFileSystem {
+ public:
+  absl::Status SyncFolder(const std::string& folder) override {
+    folders.insert(folder);
+    return FaultyFileSystem::SyncFolder(folder);
+  }
+  std::set<std::string> folders;
+};
+
+TEST(FolderStoreTest, TheNamesOfTheFoldersThatItMakesSurvive) {
+  for (const char* slash : {"", "/", "//"}) {
+    SyncsNoted files;
+    FolderKind kind(&files);
+    const std::string top = kind.path();
+    kind.options().folder = absl::StrCat(top, "/parent/data", slash);
+    ASSERT_TRUE(kind.TryOpen().ok());
+    EXPECT_THAT(files.folders, IsSupersetOf({top, top + "/parent", top + "/parent/data"}));
+    EXPECT_FALSE(files.folders.contains(FolderOf(top))) << "it was there";
+    kind.End();
+    std::filesystem::remove_all(top);
+  }
 }
 
 TEST(FolderStoreTest, RefusesASecondServer) {
