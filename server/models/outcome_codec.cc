@@ -22,6 +22,16 @@ constexpr uint32_t kWindowFormat = 1;
 // In the place of an outcome's index: a SetWeightsReply with the model.
 constexpr uint8_t kReplyWithModel = 4;
 
+// In the place of whether a report has metrics: 0 and 1 are all that was written before it
+// was kept whether their AUC is binned.
+enum class HasMetrics : uint8_t { kNo, kYes, kYesWithBinnedAuc };
+
+HasMetrics Which(const std::optional<Metrics>& metrics) {
+  if (!metrics.has_value()) return HasMetrics::kNo;
+  return metrics->roc_auc_binned ? HasMetrics::kYesWithBinnedAuc : HasMetrics::kYes;
+}
+
+// All but whether the AUC is binned, which HasMetrics says.
 void PutMetrics(const Metrics& metrics, ByteWriter* writer) {
   for (const auto& value :
        {metrics.accuracy, metrics.precision, metrics.recall, metrics.f1, metrics.roc_auc,
@@ -48,7 +58,7 @@ void PutReport(const EpochReport& report, ByteWriter* writer) {
   writer->Put(report.epoch);
   writer->Put(report.loss);
   writer->PutOptional(report.validation_loss);
-  writer->PutBool(report.validation_metrics.has_value());
+  writer->PutEnum(Which(report.validation_metrics));
   if (report.validation_metrics.has_value()) PutMetrics(*report.validation_metrics, writer);
   writer->Put(report.learning_rate);
   writer->Put(report.gradient_norm);
@@ -61,7 +71,11 @@ EpochReport GetReport(ByteReader* reader) {
   report.epoch = reader->Get<int64_t>();
   report.loss = reader->Get<double>();
   report.validation_loss = reader->GetOptional<double>();
-  if (reader->GetBool()) report.validation_metrics = GetMetrics(reader);
+  const HasMetrics metrics = reader->GetEnum(HasMetrics::kYesWithBinnedAuc);
+  if (metrics != HasMetrics::kNo) {
+    report.validation_metrics = GetMetrics(reader);
+    report.validation_metrics->roc_auc_binned = metrics == HasMetrics::kYesWithBinnedAuc;
+  }
   report.learning_rate = reader->Get<double>();
   report.gradient_norm = reader->Get<double>();
   report.rows_per_second = reader->Get<double>();

@@ -52,6 +52,21 @@ class RandomRecords {
     state.optimizer_steps = Count(1000);
     return state;
   }
+  engine::Metrics Metrics() {
+    engine::Metrics metrics;
+    metrics.accuracy = MaybeReal();
+    metrics.precision = MaybeReal();
+    metrics.recall = MaybeReal();
+    metrics.f1 = MaybeReal();
+    metrics.roc_auc = MaybeReal();
+    metrics.roc_auc_binned = Coin();
+    metrics.classes = 1;
+    metrics.confusion = {Real()};
+    metrics.mean_absolute_error = MaybeReal();
+    metrics.root_mean_squared_error = MaybeReal();
+    metrics.r_squared = Real();
+    return metrics;
+  }
   engine::TrainResult Result() {
     engine::TrainResult result;
     result.loss = Real();
@@ -59,13 +74,7 @@ class RandomRecords {
       engine::EpochReport report;
       report.epoch = left;
       report.validation_loss = MaybeReal();
-      if (Coin()) {
-        report.validation_metrics.emplace();
-        report.validation_metrics->accuracy = MaybeReal();
-        report.validation_metrics->r_squared = Real();
-        report.validation_metrics->classes = 1;
-        report.validation_metrics->confusion = {Real()};
-      }
+      if (Coin()) report.validation_metrics = Metrics();
       report.gradient_norm = Real();
       result.epochs.push_back(report);
     }

@@ -1,11 +1,13 @@
 // Records and windows as bytes: what was put comes back, what is damaged is refused.
 #include "server/models/record.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <random>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,14 @@ namespace {
 
 using engine::ModelState;
 using engine::Network;
+
+// All that metrics have: one more would not compile here.
+auto Fields(const engine::Metrics& metrics) {
+  const auto& [accuracy, precision, recall, f1, roc_auc, roc_auc_binned, classes, confusion,
+               mean_absolute_error, root_mean_squared_error, r_squared] = metrics;
+  return std::tuple(accuracy, precision, recall, f1, roc_auc, roc_auc_binned, classes, confusion,
+                    mean_absolute_error, root_mean_squared_error, r_squared);
+}
 
 class RecordTest : public ::testing::Test {
  protected:
@@ -45,6 +55,47 @@ TEST_F(RecordTest, EveryFieldComesBack) {
     EXPECT_EQ(header->number, record.header.number);
     EXPECT_EQ(header->last_step, record.header.last_step);
   }
+}
+
+TEST_F(RecordTest, EveryMetricComesBack) {
+  for (uint32_t seed = 0; seed < 100; ++seed) {
+    RandomRecords random(seed);
+    Record record = random.Any(network_);
+    TrainReply reply;
+    for (int i = 0; i < 3; ++i) {
+      reply.result.epochs.emplace_back().validation_metrics = random.Metrics();
+    }
+    record.outcome = reply;
+    const auto back = DecodeRecord(network_, EncodeRecord(network_, record));
+    ASSERT_TRUE(back.ok()) << back.status() << " seed " << seed;
+    const auto& epochs = std::get<TrainReply>(*back->outcome).result.epochs;
+    ASSERT_EQ(epochs.size(), 3);
+    for (size_t i = 0; i < 3; ++i) {
+      ASSERT_TRUE(epochs[i].validation_metrics.has_value());
+      EXPECT_EQ(Fields(*epochs[i].validation_metrics),
+                Fields(*reply.result.epochs[i].validation_metrics))
+          << "seed " << seed;
+    }
+  }
+}
+
+// What an AUC that is not binned takes is what it took before that was kept.
+TEST_F(RecordTest, BinnedAucTakesNoByteMore) {
+  Record record = RandomRecords(3).Any(network_);
+  TrainReply reply;
+  reply.result.epochs.emplace_back().validation_metrics.emplace();
+  record.outcome = reply;
+  std::string exact = EncodeRecord(network_, record);
+  reply.result.epochs[0].validation_metrics->roc_auc_binned = true;
+  record.outcome = reply;
+  const std::string binned = EncodeRecord(network_, record);
+  ASSERT_EQ(exact.size(), binned.size());
+  const auto [one, other] = std::ranges::mismatch(exact, binned);
+  ASSERT_NE(one, exact.end());
+  EXPECT_EQ(*one, 1);
+  EXPECT_EQ(*other, 2);
+  *one = 3;
+  EXPECT_FALSE(DecodeRecord(network_, exact).ok());
 }
 
 TEST_F(RecordTest, StateComesBackToTheBit) {
