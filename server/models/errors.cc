@@ -136,6 +136,14 @@ absl::Status RequestIdExpired(absl::string_view request_id) {
                    OfRequestId("REQUEST_ID_EXPIRED", request_id));
 }
 
+absl::Status RequestIdAhead(absl::string_view request_id, absl::Time made, absl::Time last) {
+  return engine::InvalidField(
+      "request_id",
+      absl::StrCat("'", request_id, "' was made at ", absl::FormatTime(made, absl::UTCTimeZone()),
+                   " by the client's clock; allowed until ",
+                   absl::FormatTime(last, absl::UTCTimeZone()), ", 10 minutes from now"));
+}
+
 absl::Status Interrupted(const absl::Status& why, absl::string_view id,
                          std::optional<int64_t> model_step) {
   ErrorDetail detail = engine::GetErrorDetail(why);

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace chainrule::server {
 
@@ -35,6 +36,8 @@ absl::Status ModelDamaged(absl::string_view id, absl::string_view why);
 absl::Status Stopping();
 absl::Status RequestIdReused(absl::string_view request_id);
 absl::Status RequestIdExpired(absl::string_view request_id);
+// `made`: the time of the time-ordered id; `last`: the latest that is allowed.
+absl::Status RequestIdAhead(absl::string_view request_id, absl::Time made, absl::Time last);
 
 // What Cancellation::Check said, for the caller: CANCELLED, DEADLINE_EXCEEDED,
 // MODEL_DELETED or STOPPING; or an error that has a reason of its own, as it is.

@@ -26,6 +26,11 @@ namespace chainrule::server {
 // 128 bits of a request's decoded content.
 using ContentDigest = std::array<uint64_t, 2>;
 
+// How far ahead of the server's clock the time of a time-ordered id may be. When it is
+// forgotten no id from before that time is taken any more, so that one client's clock must
+// not be years ahead.
+inline constexpr absl::Duration kMaxRequestIdLead = absl::Minutes(10);
+
 template <typename Outcome>
 class RequestWindow {
  public:
@@ -38,6 +43,8 @@ class RequestWindow {
   // ALREADY_EXISTS, REQUEST_ID_REUSED: it was, with other content.
   // FAILED_PRECONDITION, REQUEST_ID_EXPIRED: a time-ordered id (UUIDv7) from before
   // the window.
+  // INVALID_ARGUMENT, INVALID_FIELD: it was not seen, and its time is more than
+  // kMaxRequestIdLead ahead.
   absl::StatusOr<Outcome*> Find(absl::string_view request_id, const ContentDigest& digest,
                                 absl::Time now);
   // Stores, or replaces, the outcome of an id, which counts as the newest then.
@@ -59,9 +66,10 @@ class RequestWindow {
       visit(id, entry.digest, entry.time, entry.outcome);
     }
   }
-  // When the last one that is no longer remembered was stored.
+  // The latest time at which one that is no longer remembered was stored, or that it has in
+  // itself where the client's clock was ahead.
   absl::Time forgotten_until() const { return forgotten_until_; }
-  // What was stored until then counts as forgotten.
+  // What was stored or made until then counts as forgotten.
   void ForgetUntil(absl::Time time) { forgotten_until_ = std::max(forgotten_until_, time); }
 
  private:
@@ -85,7 +93,7 @@ class RequestWindow {
   absl::Duration max_age_;
   int64_t (*extra_bytes_)(const Outcome&);
   int64_t bytes_ = 0;
-  absl::Time forgotten_until_ = absl::InfinitePast();  // when the last one forgotten was stored
+  absl::Time forgotten_until_ = absl::InfinitePast();
   std::unordered_map<std::string, Entry> entries_;
   std::list<std::string> order_;  // as last stored
   std::function<void(const std::string& id)> listener_;
@@ -102,6 +110,9 @@ absl::StatusOr<Outcome*> RequestWindow<Outcome>::Find(absl::string_view request_
   }
   const std::optional<absl::Time> made = TimeOfUuid(request_id);
   if (made.has_value() && *made <= forgotten_until_) return RequestIdExpired(request_id);
+  if (made.has_value() && *made > now + kMaxRequestIdLead) {
+    return RequestIdAhead(request_id, *made, now + kMaxRequestIdLead);
+  }
   return nullptr;
 }
 
@@ -129,10 +140,13 @@ void RequestWindow<Outcome>::Forget(absl::Time now) {
   }
 }
 
+// An id of an earlier release may be any time ahead; a repeat of it is refused for that.
 template <typename Outcome>
 void RequestWindow<Outcome>::ForgetOldest() {
   const auto oldest = entries_.find(order_.front());
-  forgotten_until_ = std::max(forgotten_until_, oldest->second.time);
+  const absl::Time stored = oldest->second.time;
+  const absl::Time made = TimeOfUuid(oldest->first).value_or(stored);
+  ForgetUntil(std::max(stored, std::min(made, stored + kMaxRequestIdLead)));
   if (listener_) listener_(order_.front());
   bytes_ -= BytesOf(oldest->second);
   entries_.erase(oldest);

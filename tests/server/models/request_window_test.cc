@@ -1,10 +1,12 @@
 #include "server/models/request_window.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "engine/core/error.h"
 #include "gtest/gtest.h"
 #include "tests/server/models/test_models.h"
 
@@ -87,6 +89,55 @@ TEST(RequestWindowTest, TimeOrderedIdMadeSinceThenIsTaken) {
   RequestWindow<int> window(1, absl::Hours(1));
   for (const char* id : {"a", "b"}) window.Store(id, kContent, 1, kNow);
   EXPECT_TRUE(window.Find(MadeAt(kNow + absl::Seconds(1)), kContent, kNow).ok());
+}
+
+// Otherwise it would be taken as made since then, and applied twice.
+TEST(RequestWindowTest, ForgottenIdOfAClockThatRunsAheadIsRefused) {
+  RequestWindow<int> window(1, absl::Hours(1));
+  const std::string ahead = MadeAt(kNow + absl::Minutes(9));
+  ASSERT_TRUE(window.Find(ahead, kContent, kNow).ok());
+  window.Store(ahead, kContent, 1, kNow);
+  window.Store("next", kContent, 1, kNow + absl::Seconds(1));
+  EXPECT_EQ(window.forgotten_until(), kNow + absl::Minutes(9));
+  const absl::Status status = window.Find(ahead, kContent, kNow + absl::Seconds(2)).status();
+  EXPECT_EQ(Reason(status), "REQUEST_ID_EXPIRED");
+}
+
+TEST(RequestWindowTest, NewTimeOrderedIdTooFarAheadIsRefused) {
+  RequestWindow<int> window(10, absl::Hours(1));
+  EXPECT_TRUE(window.Find(MadeAt(kNow + kMaxRequestIdLead), kContent, kNow).ok());
+  const std::string ahead = MadeAt(kNow + kMaxRequestIdLead + absl::Milliseconds(1));
+  const absl::Status status = window.Find(ahead, kContent, kNow).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Reason(status), "INVALID_FIELD");
+  const std::vector<engine::FieldViolation> fields = engine::GetErrorDetail(status).violations;
+  ASSERT_EQ(fields.size(), 1);
+  EXPECT_EQ(fields[0].field, "request_id");
+  EXPECT_NE(status.message().find("'" + ahead + "' was made at 2023-11-14T22:23:20.001"),
+            absl::string_view::npos)
+      << status;
+  EXPECT_NE(status.message().find("allowed until 2023-11-14T22:23:20+00:00"),
+            absl::string_view::npos)
+      << status;
+}
+
+TEST(RequestWindowTest, IdThatIsRememberedIsFoundHoweverFarAhead) {
+  RequestWindow<int> window(10, absl::Hours(1));
+  const std::string ahead = MadeAt(kNow + absl::Hours(24 * 365));
+  window.Store(ahead, kContent, 5, kNow);
+  EXPECT_EQ(**window.Find(ahead, kContent, kNow), 5);
+}
+
+// An earlier release took it.
+TEST(RequestWindowTest, ForgottenIdYearsAheadKeepsNobodyOut) {
+  RequestWindow<int> window(1, absl::Hours(1));
+  const std::string ahead = MadeAt(kNow + absl::Hours(24 * 365));
+  window.Store(ahead, kContent, 1, kNow);
+  window.Store("next", kContent, 1, kNow);
+  const absl::Time later = kNow + kMaxRequestIdLead + absl::Seconds(1);
+  EXPECT_TRUE(window.Find(MadeAt(later), kContent, later).ok());
+  EXPECT_EQ(window.Find(ahead, kContent, later).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(RequestWindowTest, TimeOrderedIdOfAnyAgeIsTakenWhileNothingWasForgotten) {
