@@ -136,6 +136,15 @@ absl::Status RequestIdExpired(absl::string_view request_id) {
                    OfRequestId("REQUEST_ID_EXPIRED", request_id));
 }
 
+absl::Status BestWeightsExpired(absl::string_view request_id) {
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat("request_id: '", request_id,
+                                "' was interrupted, and its best weights are not remembered any "
+                                "more, as those of the 2 newest are; its steps stay, and a new "
+                                "id trains on from them"),
+                   OfRequestId("REQUEST_ID_EXPIRED", request_id));
+}
+
 absl::Status RequestIdAhead(absl::string_view request_id, absl::Time made, absl::Time last) {
   return engine::InvalidField(
       "request_id",

@@ -36,6 +36,8 @@ absl::Status ModelDamaged(absl::string_view id, absl::string_view why);
 absl::Status Stopping();
 absl::Status RequestIdReused(absl::string_view request_id);
 absl::Status RequestIdExpired(absl::string_view request_id);
+// Of an interrupted training whose best weights are no longer remembered.
+absl::Status BestWeightsExpired(absl::string_view request_id);
 // `made`: the time of the time-ordered id; `last`: the latest that is allowed.
 absl::Status RequestIdAhead(absl::string_view request_id, absl::Time made, absl::Time last);
 

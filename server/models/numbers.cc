@@ -40,7 +40,7 @@ Numbers::Numbers(std::string id, std::string uid, const Limits& limits, Keeper* 
       window_(NewWindow()) {}
 
 WriteWindow Numbers::NewWindow() const {
-  return WriteWindow(limits_.request_id_count, limits_.request_id_age, ExtraBytes);
+  return WriteWindow(limits_.request_id_count, limits_.request_id_age, kWriteOutcomeSize);
 }
 
 void Numbers::Begin(std::shared_ptr<const ModelSettings> settings, engine::ModelState state) {

@@ -1,5 +1,7 @@
 #include "server/models/outcome.h"
 
+#include "server/models/errors.h"
+
 namespace chainrule::server {
 namespace {
 
@@ -31,5 +33,12 @@ int64_t ExtraBytes(const WriteOutcome& outcome) {
   const int64_t best = progress->best_state.has_value() ? StateBytes(*progress->best_state) : 0;
   return ResultBytes(progress->result) + best;
 }
+
+bool HoldsModel(const WriteOutcome& outcome) {
+  const auto* progress = std::get_if<engine::TrainProgress>(&outcome);
+  return progress != nullptr && progress->best_state.has_value();
+}
+
+WriteOutcome WithoutModel(absl::string_view request_id) { return BestWeightsExpired(request_id); }
 
 }  // namespace chainrule::server

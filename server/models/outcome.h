@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "engine/train/trainer.h"
 #include "server/models/calls.h"
 #include "server/models/request_window.h"
@@ -17,6 +18,12 @@ using WriteOutcome = std::variant<TrainReply, SetWeightsReply, engine::TrainProg
 using WriteWindow = RequestWindow<WriteOutcome>;
 // What it takes of memory beside itself, about.
 int64_t ExtraBytes(const WriteOutcome& outcome);
+// An interrupted training's best weights, to be put back at its end, are a whole model.
+// Without them it would end in others than it promised, so that its id is refused then.
+bool HoldsModel(const WriteOutcome& outcome);
+WriteOutcome WithoutModel(absl::string_view request_id);
+inline constexpr OutcomeSize<WriteOutcome> kWriteOutcomeSize = {ExtraBytes, HoldsModel,
+                                                                WithoutModel};
 
 }  // namespace chainrule::server
 

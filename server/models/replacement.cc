@@ -11,7 +11,7 @@ Replacement::Replacement(std::string id, const StoredSettings& settings, int64_t
     : id_(std::move(id)),
       network_(std::make_shared<const engine::Network>(settings.settings->network)),
       state_(engine::InitialState(*network_, *settings.normalization)),
-      window_(limits.request_id_count, limits.request_id_age, ExtraBytes),
+      window_(limits.request_id_count, limits.request_id_age, kWriteOutcomeSize),
       describe_(std::move(describe)) {
   state_.step = step;
 }

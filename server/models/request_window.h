@@ -1,6 +1,7 @@
 // RequestWindow: the request ids that were seen lately and what was answered, so that
 // a repeat gets the stored answer and changes nothing. One for each model and one for
-// lifecycle calls; bounded by count and age, the oldest go first.
+// lifecycle calls; bounded by count and age, the oldest go first. Of outcomes that hold a
+// whole model it remembers the newest two; a repeat of an older one is refused.
 // Thread-compatible: its owner's lock or queue guards it.
 #ifndef CHAINRULE_SERVER_MODELS_REQUEST_WINDOW_H_
 #define CHAINRULE_SERVER_MODELS_REQUEST_WINDOW_H_
@@ -14,6 +15,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -31,13 +33,25 @@ using ContentDigest = std::array<uint64_t, 2>;
 // not be years ahead.
 inline constexpr absl::Duration kMaxRequestIdLead = absl::Minutes(10);
 
+// How a window learns what an outcome takes. Null: nothing, none is large.
+template <typename Outcome>
+struct OutcomeSize {
+  // What it takes beside itself.
+  int64_t (*extra_bytes)(const Outcome& outcome) = nullptr;
+  // Whether it holds so much that only the newest few may.
+  bool (*is_large)(const Outcome& outcome) = nullptr;
+  // What is remembered of a large one when there are more of them; not a large one.
+  Outcome (*shrink)(absl::string_view request_id) = nullptr;
+};
+
 template <typename Outcome>
 class RequestWindow {
  public:
-  // `extra_bytes` tells what an outcome takes beside itself; null: nothing.
-  RequestWindow(int64_t max_count, absl::Duration max_age,
-                int64_t (*extra_bytes)(const Outcome&) = nullptr)
-      : max_count_(max_count), max_age_(max_age), extra_bytes_(extra_bytes) {}
+  // Large outcomes that are remembered whole, the newest.
+  static constexpr size_t kMaxLarge = 2;
+
+  RequestWindow(int64_t max_count, absl::Duration max_age, OutcomeSize<Outcome> size = {})
+      : max_count_(max_count), max_age_(max_age), size_(size) {}
 
   // The stored outcome, or null if the id was not seen; valid until the next call.
   // ALREADY_EXISTS, REQUEST_ID_REUSED: it was, with other content.
@@ -84,18 +98,21 @@ class RequestWindow {
 
   void Forget(absl::Time now);
   void ForgetOldest();
+  void Erase(typename std::unordered_map<std::string, Entry>::iterator entry);
+  void ShrinkLarge();
   int64_t BytesOf(const Entry& entry) const {
-    const int64_t extra = extra_bytes_ == nullptr ? 0 : extra_bytes_(entry.outcome);
+    const int64_t extra = size_.extra_bytes == nullptr ? 0 : size_.extra_bytes(entry.outcome);
     return static_cast<int64_t>(sizeof(Entry)) + kNodeBytes + extra;
   }
 
   int64_t max_count_;
   absl::Duration max_age_;
-  int64_t (*extra_bytes_)(const Outcome&);
+  OutcomeSize<Outcome> size_;
   int64_t bytes_ = 0;
   absl::Time forgotten_until_ = absl::InfinitePast();
   std::unordered_map<std::string, Entry> entries_;
-  std::list<std::string> order_;  // as last stored
+  std::list<std::string> order_;    // as last stored
+  std::vector<std::string> large_;  // of those, the ones whose outcome is large
   std::function<void(const std::string& id)> listener_;
 };
 
@@ -121,15 +138,33 @@ void RequestWindow<Outcome>::Store(absl::string_view request_id, const ContentDi
                                    Outcome outcome, absl::Time now) {
   const std::string id(request_id);
   const auto found = entries_.find(id);
-  if (found != entries_.end()) {
-    bytes_ -= BytesOf(found->second);
-    order_.erase(found->second.place);
-    entries_.erase(found);
-  }
+  if (found != entries_.end()) Erase(found);
   const auto place = order_.insert(order_.end(), id);
   const auto entry = entries_.emplace(id, Entry{digest, now, std::move(outcome), place}).first;
   bytes_ += BytesOf(entry->second);
+  if (size_.is_large != nullptr && size_.is_large(entry->second.outcome)) {
+    large_.push_back(id);
+    if (large_.size() > kMaxLarge) ShrinkLarge();
+  }
   Forget(now);
+}
+
+template <typename Outcome>
+void RequestWindow<Outcome>::ShrinkLarge() {
+  Entry& entry = entries_.at(large_.front());
+  bytes_ -= BytesOf(entry);
+  entry.outcome = size_.shrink(large_.front());
+  bytes_ += BytesOf(entry);
+  large_.erase(large_.begin());
+}
+
+template <typename Outcome>
+void RequestWindow<Outcome>::Erase(
+    typename std::unordered_map<std::string, Entry>::iterator entry) {
+  bytes_ -= BytesOf(entry->second);
+  std::erase(large_, entry->first);
+  order_.erase(entry->second.place);
+  entries_.erase(entry);
 }
 
 template <typename Outcome>
@@ -148,9 +183,7 @@ void RequestWindow<Outcome>::ForgetOldest() {
   const absl::Time made = TimeOfUuid(oldest->first).value_or(stored);
   ForgetUntil(std::max(stored, std::min(made, stored + kMaxRequestIdLead)));
   if (listener_) listener_(order_.front());
-  bytes_ -= BytesOf(oldest->second);
-  entries_.erase(oldest);
-  order_.pop_front();
+  Erase(oldest);
 }
 
 }  // namespace chainrule::server

@@ -146,5 +146,48 @@ TEST(RequestWindowTest, TimeOrderedIdOfAnyAgeIsTakenWhileNothingWasForgotten) {
   EXPECT_TRUE(window.Find(MadeAt(kNow - absl::Hours(48)), kContent, kNow).ok());
 }
 
+// Numbers from 100 are large, and take so many bytes.
+constexpr OutcomeSize<int> kSize = {
+    [](const int& outcome) -> int64_t { return outcome; },
+    [](const int& outcome) { return outcome >= 100; },
+    [](absl::string_view id) { return static_cast<int>(id.size()); },
+};
+
+TEST(RequestWindowTest, NewestTwoLargeOutcomesStayWhole) {
+  RequestWindow<int> window(10, absl::Hours(1), kSize);
+  for (const char* id : {"a", "b", "small", "c"}) {
+    window.Store(id, kContent, id == std::string("small") ? 5 : 1'000, kNow);
+  }
+  EXPECT_EQ(**window.Find("a", kContent, kNow), 1);
+  EXPECT_EQ(**window.Find("b", kContent, kNow), 1'000);
+  EXPECT_EQ(**window.Find("c", kContent, kNow), 1'000);
+  EXPECT_EQ(**window.Find("small", kContent, kNow), 5);
+  EXPECT_EQ(window.Find("a", kOther, kNow).status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST(RequestWindowTest, LargeOutcomeThatIsReplacedOrForgottenCountsNoMore) {
+  RequestWindow<int> window(3, absl::Hours(1), kSize);
+  for (const char* id : {"a", "b", "b", "b"}) window.Store(id, kContent, 1'000, kNow);
+  EXPECT_EQ(**window.Find("a", kContent, kNow), 1'000);
+  window.Store("b", kContent, 5, kNow);  // it ended
+  window.Store("c", kContent, 1'000, kNow);
+  EXPECT_EQ(**window.Find("a", kContent, kNow), 1'000);
+  window.Store("d", kContent, 5, kNow);  // forgets a
+  window.Store("e", kContent, 1'000, kNow);
+  EXPECT_EQ(**window.Find("c", kContent, kNow), 1'000);
+}
+
+TEST(RequestWindowTest, BytesAreThoseOfWhatIsRemembered) {
+  RequestWindow<int> window(3, absl::Hours(1), kSize);
+  for (int i = 0; i < 20; ++i) window.Store(std::to_string(i), kContent, 1'000 * (i % 3), kNow);
+  int64_t outcomes = 0;
+  window.ForEach([&](const std::string&, const ContentDigest&, absl::Time, int outcome) {
+    outcomes += outcome;
+  });
+  RequestWindow<int> empty(3, absl::Hours(1), kSize);
+  for (const char* id : {"17", "18", "19"}) empty.Store(id, kContent, 0, kNow);
+  EXPECT_EQ(window.bytes() - outcomes, empty.bytes());
+}
+
 }  // namespace
 }  // namespace chainrule::server

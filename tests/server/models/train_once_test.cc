@@ -239,5 +239,37 @@ TEST_P(TrainOnceTest, ForgottenTimeOrderedIdIsRefused) {
   EXPECT_EQ(model_->Describe().step, 6);
 }
 
+// A call with early stopping that was interrupted after an epoch keeps its best weights.
+TEST_P(TrainOnceTest, InterruptedCallWhoseBestWeightsAreForgottenIsRefused) {
+  const std::vector<std::string> ids = {"919108f7-52d1-4320-9bac-f847db414801",
+                                        "919108f7-52d1-4320-9bac-f847db414802",
+                                        "919108f7-52d1-4320-9bac-f847db414803"};
+  const auto call = [&](Answer<TrainReply>* answer, const std::string& id) {
+    TrainCall made = TestCall(4, answer, id.c_str());
+    made.options.early_stopping = engine::EarlyStopping{.patience = 9, .restore_best = true};
+    return made;
+  };
+  std::vector<Answer<TrainReply>> answers(3);
+  for (size_t i = 0; i < 3; ++i) Interrupt(call(&answers[i], ids[i]), &answers[i], 4);
+  const int64_t step = model_->Describe().step;
+  const std::vector<float> parameters = Parameters(*model_);
+  for (int repeats = 0; repeats < 2; ++repeats) {
+    Answer<TrainReply> refused;
+    const absl::Status status = Train(call(&refused, ids[0]), &refused).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(Reason(status), "REQUEST_ID_EXPIRED");
+    EXPECT_EQ(Metadata(status, "request_id"), ids[0]);
+    EXPECT_NE(status.message().find("best weights"), absl::string_view::npos) << status;
+  }
+  EXPECT_EQ(model_->Describe().step, step);
+  EXPECT_EQ(Parameters(*model_), parameters);
+  for (size_t i = 1; i < 3; ++i) {
+    Answer<TrainReply> repeat;
+    const absl::StatusOr<TrainReply> reply = Train(call(&repeat, ids[i]), &repeat);
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    EXPECT_EQ(reply->result.epochs.size(), 4U);
+  }
+}
+
 }  // namespace
 }  // namespace chainrule::server
