@@ -8,10 +8,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/data/input_file.h"
 #include "client/data/text.h"
 
@@ -70,15 +68,18 @@ class CsvReader::Lines {
   }
 
   absl::Status FillBuffer() {
-    if (!rest_.empty() || at_end_) return absl::OkStatus();
+    if (!rest_.empty()) return absl::OkStatus();
     const absl::StatusOr<size_t> read = file_.Read(buffer_);
-    if (!read.ok()) return read.status();
+    if (!read.ok()) return ReadFault(read.status());
     rest_ = absl::string_view(buffer_.data(), *read);
-    at_end_ = *read < buffer_.size();
     if (std::exchange(at_start_, false) && absl::StartsWith(rest_, kByteOrderMark)) {
       rest_.remove_prefix(kByteOrderMark.size());
     }
     return absl::OkStatus();
+  }
+
+  absl::Status ReadFault(const absl::Status& fault) const {
+    return {fault.code(), absl::StrCat(fault.message(), ", in line ", line_)};
   }
 
   // The rest of the buffer up to a line's end, which it includes.
@@ -133,7 +134,6 @@ class CsvReader::Lines {
   std::array<char, kBufferBytes> buffer_;
   absl::string_view rest_;  // of buffer_, not yet parsed
   bool at_start_ = true;
-  bool at_end_ = false;
   bool after_cr_ = false;
   int64_t line_ = 1;
   // The row under way.
@@ -182,24 +182,27 @@ absl::Status CsvReader::CheckHeader(int64_t line) const {
 absl::StatusOr<size_t> CsvReader::ColumnOf(absl::string_view name, absl::string_view what) const {
   const auto found = std::find(header_.begin(), header_.end(), name);
   if (found != header_.end()) return static_cast<size_t>(found - header_.begin());
-  constexpr size_t kShown = 12;
-  const size_t shown = std::min(kShown, header_.size());
   return LineFault(1, absl::StrCat("there is no ", what, " column ", Quoted(name), "; there are ",
-                                   absl::StrJoin(header_.begin(),
-                                                 header_.begin() + static_cast<long>(shown), ", "),
-                                   shown < header_.size() ? ", …" : ""));
+                                   FirstOf(header_)));
 }
 
 absl::StatusOr<bool> CsvReader::Next(CsvRow* row) {
   const absl::StatusOr<bool> read = lines_->Next(row);
   if (!read.ok() || !*read || row->cells.size() == header_.size()) return read;
-  return LineFault(row->line,
-                   absl::StrCat(row->cells.size(), " columns, the header has ", header_.size()));
+  return WidthFault(*row);
+}
+
+absl::Status CsvReader::WidthFault(const CsvRow& row) const {
+  const size_t width = row.cells.size();
+  const std::string widths =
+      absl::StrCat(": the row has ", width, " columns, the header ", header_.size());
+  if (width < header_.size()) return CellFault(row, width, absl::StrCat("missing", widths));
+  return LineFault(row.line, absl::StrCat("column ", header_.size() + 1, ": ",
+                                          Quoted(row.cells[header_.size()]), " is surplus", widths));
 }
 
 absl::Status CsvReader::CellFault(const CsvRow& row, size_t column, absl::string_view what) const {
-  return LineFault(row.line, absl::StrCat("column ", column + 1, " (",
-                                          absl::Utf8SafeCEscape(header_[column]), "): ", what));
+  return LineFault(row.line, absl::StrCat("column ", column + 1, " (", Escaped(header_[column]), "): ", what));
 }
 
 absl::Status CsvReader::LineFault(int64_t line, absl::string_view what) const {

@@ -22,7 +22,7 @@ struct CsvRow {
 // CRLF, LF or CR ends a row; blank lines are skipped, so are blanks around a bare cell; a
 // byte order mark is dropped. Holds one row and one buffer, whatever the file's size.
 // Single-threaded. Failures are INVALID_ARGUMENT and name file, line and column
-// (`wdbc.csv:12: column 5 (area): …`), or those of InputFile.
+// (`wdbc.csv:12: column 5 (area): …`), or those of InputFile with the line reached.
 class CsvReader {
  public:
   // Reads the header too: names in UTF-8, none of them empty or twice.
@@ -50,6 +50,8 @@ class CsvReader {
   explicit CsvReader(std::unique_ptr<Lines> lines);
   absl::Status ReadHeader();
   absl::Status CheckHeader(int64_t line) const;
+  // Names the first column that the row lacks, or has beyond the header's.
+  absl::Status WidthFault(const CsvRow& row) const;
 
   std::unique_ptr<Lines> lines_;
   std::vector<std::string> header_;

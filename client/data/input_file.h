@@ -9,33 +9,32 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-struct gzFile_s;
-
 namespace chainrule::client {
 
-// InputFile: a file's bytes from front to back; gzip is undone where the content has it.
+// InputFile: a file's bytes from front to back; gzip is undone where the content has it, one
+// member after another.
 // Single-threaded. Failures name the file: NOT_FOUND or PERMISSION_DENIED from Open,
-// DATA_LOSS for gzip that is cut short or damaged.
+// DATA_LOSS for gzip that is cut short or damaged, or has something else behind it.
 class InputFile {
  public:
   static absl::StatusOr<InputFile> Open(absl::string_view path);
 
-  // Fills the front of `buffer` and returns how many bytes; fewer than asked only at the
-  // end of the file, 0 after it.
+  InputFile(InputFile&&) noexcept;
+  InputFile& operator=(InputFile&&) noexcept;
+  ~InputFile();
+
+  // Fills the front of `buffer` and returns how many bytes; fewer than asked only before the
+  // end of the file, where it returns 0, or before a fault, which the next call returns.
   absl::StatusOr<size_t> Read(std::span<char> buffer);
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const;
 
  private:
-  struct Close {
-    void operator()(gzFile_s* file) const;
-  };
+  class Stream;
 
-  InputFile(absl::string_view path, gzFile_s* file) : path_(path), file_(file) {}
-  absl::Status ReadFault() const;
+  explicit InputFile(std::unique_ptr<Stream> stream);
 
-  std::string path_;
-  std::unique_ptr<gzFile_s, Close> file_;
+  std::unique_ptr<Stream> stream_;
 };
 
 }  // namespace chainrule::client

@@ -1,10 +1,7 @@
 #include "client/data/labels.h"
 
-#include <algorithm>
-
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/data/text.h"
 
 namespace chainrule::client {
@@ -18,11 +15,8 @@ absl::StatusOr<int32_t> Labels::ClassOf(absl::string_view cell) const {
   const auto found = ids_.find(cell);
   if (found != ids_.end()) return found->second;
   if (!names_.empty()) {
-    constexpr size_t kShown = 12;
-    const auto end = names_.begin() + static_cast<long>(std::min(kShown, names_.size()));
-    return absl::InvalidArgumentError(absl::StrCat(
-        Quoted(cell), " is none of the model's classes: ", absl::StrJoin(names_.begin(), end, ", "),
-        end == names_.end() ? "" : ", …"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(cell), " is none of the model's classes: ", FirstOf(names_)));
   }
   int32_t id = 0;
   if (absl::SimpleAtoi(cell, &id) && id >= 0 && id < class_count_) return id;

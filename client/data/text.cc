@@ -1,16 +1,19 @@
 #include "client/data/text.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace chainrule::client {
 namespace {
 
 constexpr size_t kLongestEcho = 40;
+constexpr size_t kMostNames = 12;
 
 // Bytes of the character whose first byte is `lead`; 0 where none begins so.
 size_t LengthOf(unsigned char lead) {
@@ -38,6 +41,22 @@ bool IsCharacter(absl::string_view text, size_t length) {
          !IsForbidden(static_cast<unsigned char>(text[0]), static_cast<unsigned char>(text[1]));
 }
 
+// Whether a terminal may obey the character: C0, DEL, and C1, which UTF-8 has from C2 80 on.
+bool IsControl(absl::string_view character) {
+  const auto lead = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return lead < 0x20 || lead == 0x7F;
+  return lead == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
+}
+
+std::string Shortened(absl::string_view text) {
+  return absl::StrCat(Escaped(text.substr(0, kLongestEcho)), text.size() > kLongestEcho ? "…" : "");
+}
+
+// SimpleAtof takes 0x10 too, which is no number in a CSV.
+bool IsHexadecimal(absl::string_view cell) {
+  return cell.find_first_of("xX") != absl::string_view::npos;
+}
+
 }  // namespace
 
 absl::StatusOr<float> ParseNumber(absl::string_view cell) {
@@ -45,7 +64,7 @@ absl::StatusOr<float> ParseNumber(absl::string_view cell) {
   if (absl::StripAsciiWhitespace(cell).empty()) {
     return absl::InvalidArgumentError("no value, a number is needed");
   }
-  if (!absl::SimpleAtof(cell, &value)) {
+  if (IsHexadecimal(cell) || !absl::SimpleAtof(cell, &value)) {
     return absl::InvalidArgumentError(absl::StrCat(Quoted(cell), " is not a number"));
   }
   if (!std::isfinite(value)) {
@@ -63,12 +82,27 @@ bool IsUtf8(absl::string_view text) {
   return true;
 }
 
-std::string Quoted(absl::string_view text) {
-  const bool is_cut = text.size() > kLongestEcho;
-  const absl::string_view shown = text.substr(0, kLongestEcho);
-  // What a cut breaks in the middle of a character is escaped like any other odd byte.
-  const std::string escaped = IsUtf8(shown) ? absl::Utf8SafeCEscape(shown) : absl::CEscape(shown);
-  return absl::StrCat("'", escaped, is_cut ? "…'" : "'");
+std::string Escaped(absl::string_view text) {
+  std::string escaped;
+  while (!text.empty()) {
+    const size_t length = LengthOf(static_cast<unsigned char>(text[0]));
+    const bool is_character = IsCharacter(text, length);
+    const absl::string_view next = text.substr(0, is_character ? length : 1);
+    const bool is_fit = is_character && !IsControl(next);
+    absl::StrAppend(&escaped, is_fit ? std::string(next) : absl::CHexEscape(next));
+    text.remove_prefix(next.size());
+  }
+  return escaped;
+}
+
+std::string Quoted(absl::string_view text) { return absl::StrCat("'", Shortened(text), "'"); }
+
+std::string FirstOf(std::span<const std::string> names) {
+  const auto shown = names.first(std::min(kMostNames, names.size()));
+  const auto append = [](std::string* out, const std::string& name) {
+    absl::StrAppend(out, Shortened(name));
+  };
+  return absl::StrCat(absl::StrJoin(shown, ", ", append), shown.size() < names.size() ? ", …" : "");
 }
 
 }  // namespace chainrule::client
