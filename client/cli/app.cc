@@ -30,7 +30,8 @@ void AddSettings(CLI::App* app, Settings* settings) {
   app->add_option_function<std::string>(
          "--output", [settings](const std::string& format) { settings->json = format == "json"; },
          "text or json")
-      ->check(CLI::IsMember({"text", "json"}));
+      ->check(CLI::IsMember({"text", "json"}))
+      ->default_str("text");
   app->add_option("--token", target->token, "What the server asks its callers for")
       ->envname("CHAINRULE_TOKEN");
   CLI::Option* ca = app->add_option("--tls-ca", target->tls_ca,
@@ -60,14 +61,27 @@ void AddCommands(CLI::App* app, Action* action) {
   AddServe(app, action);
 }
 
-// The command that was being read, as it was typed: `chainrule models show`.
-std::string CommandOf(const CLI::App& app) {
-  std::string command = app.get_name();
-  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
-    at = at->get_subcommands().front();
-    absl::StrAppend(&command, " ", at->get_name());
+// The command that was being read.
+const CLI::App& CommandOf(const CLI::App& app) {
+  const std::vector<CLI::App*> below = app.get_subcommands();
+  return below.empty() ? app : CommandOf(*below.front());
+}
+
+// Its name as it was typed: `chainrule models show`.
+std::string NameOf(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  return parent == nullptr ? command.get_name()
+                           : absl::StrCat(NameOf(*parent), " ", command.get_name());
+}
+
+std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& fault) {
+  const std::vector<std::string> extras = app.remaining(true);
+  const bool needs_command = CommandOf(app).get_require_subcommand_min() > 0;
+  const bool is_required = dynamic_cast<const CLI::RequiredError*>(&fault) != nullptr;
+  if (is_required && needs_command && !extras.empty()) {
+    return absl::StrCat("no command ", Quoted(extras.front()));
   }
-  return command;
+  return Escaped(fault.what());
 }
 
 int ReportUsage(const CLI::App& app, const CLI::ParseError& fault, std::ostream* out,
@@ -76,21 +90,15 @@ int ReportUsage(const CLI::App& app, const CLI::ParseError& fault, std::ostream*
     app.exit(fault, *out, *error);
     return 0;
   }
-  const std::vector<std::string> extras = app.remaining(true);
-  const std::string command = CommandOf(app);
-  const bool is_unknown = dynamic_cast<const CLI::RequiredError*>(&fault) != nullptr &&
-                          command == app.get_name() && !extras.empty();
-  *error << "chainrule: "
-         << (is_unknown ? absl::StrCat("no command ", Quoted(extras.front())) : fault.what())
-         << " (" << command << " --help)\n";
+  *error << "chainrule: " << WhatIsWrong(app, fault) << " (" << NameOf(CommandOf(app))
+         << " --help)\n";
   return kUsage;
 }
 
 int ReportStatus(const absl::Status& status, std::ostream* error) {
   if (status.ok()) return 0;
   const Origin origin = OriginOf(status);
-  const std::string text =
-      origin == Origin::kHere ? std::string(status.message()) : Describe(status);
+  const std::string text = origin == Origin::kHere ? Escaped(status.message()) : Describe(status);
   if (!text.empty()) *error << "chainrule: " << text << '\n';
   if (origin == Origin::kHere) return kUsage;
   return origin == Origin::kServer ? kServerSaidNo : kUnreachable;
@@ -109,6 +117,7 @@ int RunCli(int argc, const char* const* argv, bool out_is_terminal, std::ostream
   app.fallthrough();
   AddSettings(&app, &settings);
   AddCommands(&app, &action);
+  ExplainNumbers(&app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& fault) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "client/cli/data_options.h"
 #include "client/cli/flags.h"
 #include "client/cli/table.h"
+#include "client/data/text.h"
 #include "client/lib/load.h"
 #include "google/protobuf/struct.pb.h"
 #include "inference/grpc_service.pb.h"
@@ -36,7 +38,7 @@ void AddFlags(CLI::App* command, Options* options) {
   command->add_option("--rows", options->rows, "Rows of a call, of apply contributions; unset: 1")
       ->check(AtLeast(1));
   command->add_option("--concurrency", options->concurrency, "Calls in flight; unset: 1")
-      ->check(AtLeast(1));
+      ->check(AtLeast(1, std::numeric_limits<int>::max()));
   AddDuration(command, "--duration", &options->duration, "How long; unset: 5s");
   command->add_flag("--raw", options->raw, "Numbers travel as bytes");
 }
@@ -197,7 +199,7 @@ void PrintResult(const Options& options, const LoadResult& result, std::ostream&
       "%.0f calls/s, %.0f rows/s; %d calls in %.2f s, %d in flight, %d errors\n",
       result.CallsPerSecond(), result.CallsPerSecond() * static_cast<double>(options.rows),
       result.calls, absl::ToDoubleSeconds(result.elapsed), options.concurrency, result.errors);
-  if (result.errors > 0) out << "first error: " << result.first_error << '\n';
+  if (result.errors > 0) out << "first error: " << Escaped(result.first_error) << '\n';
   if (result.calls == 0) return;
   Table table({"latency", "µs"});
   for (const Percentile& percentile : kPercentiles) {

@@ -138,6 +138,16 @@ absl::Status CheckFold(const DataOptions& options, bool has_labels) {
   return absl::OkStatus();
 }
 
+// The rows of one part of the folds.
+std::unique_ptr<RowSource> TakePart(std::unique_ptr<RowSource> rows, const DataOptions& options,
+                                    Part part) {
+  auto some = SelectFold(
+      std::move(rows),
+      {.folds = options.folds, .fold = options.fold, .held_out = part == Part::kHeldOut});
+  return RequireRows(std::move(some), absl::StrCat(options.path, ": --folds ", options.folds,
+                                                   " --fold ", options.fold, " leave no row"));
+}
+
 Source OpenFile(const DataOptions& options, const v1::ModelSpec& spec, Need need) {
   const bool with_labels = need == Need::kExamples || options.folds > 1;
   const absl::StatusOr<bool> is_idx = IdxReader::IsIdx(options.path);
@@ -163,10 +173,11 @@ void AddFileFlags(CLI::App* app, DataOptions* options, Part part) {
   app->add_option("--limit", options->limit, "Only so many rows, the first ones")
       ->check(AtLeast(1));
   const char* which = part == Part::kOthers ? "leaves out part --fold" : "takes part --fold alone";
-  app->add_option("--folds", options->folds,
-                  std::string("Cuts the rows into so many parts, class by class, and ") + which)
-      ->check(AtLeast(2));
-  app->add_option("--fold", options->fold, "Which part, from 0")->check(AtLeast(0));
+  CLI::Option* folds =
+      app->add_option("--folds", options->folds,
+                      std::string("Cuts the rows into so many parts, class by class, and ") + which)
+          ->check(AtLeast(2));
+  app->add_option("--fold", options->fold, "Which part, from 0")->check(AtLeast(0))->needs(folds);
 }
 
 void AddRowFlags(CLI::App* app, DataOptions* options, Need need) {
@@ -189,11 +200,11 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenRows(const DataOptions& options,
   if (!fold.ok()) return fold;
   Source source = OpenFile(options, spec, need);
   if (!source.ok()) return source;
-  if (options.folds > 1) {
-    source = SelectFold(
-        *std::move(source),
-        {.folds = options.folds, .fold = options.fold, .held_out = part == Part::kHeldOut});
+  // Without rows Predict answers with none, the other calls refuse.
+  if (need == Need::kExamples) {
+    source = RequireRows(*std::move(source), absl::StrCat(options.path, ": no rows"));
   }
+  if (options.folds > 1) source = TakePart(*std::move(source), options, part);
   if (options.limit > 0) source = TakeFirst(*std::move(source), options.limit);
   return source;
 }

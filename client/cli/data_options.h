@@ -42,7 +42,8 @@ void AddFileFlags(CLI::App* app, DataOptions* options, Part part);
 void AddRowFlags(CLI::App* app, DataOptions* options, Need need);
 
 // The rows as `spec`'s model takes them. INVALID_ARGUMENT: the flags, or the file's columns,
-// do not fit it.
+// do not fit it; and from the source itself: the part of the folds has no rows, or with
+// kExamples the file.
 absl::StatusOr<std::unique_ptr<RowSource>> OpenRows(const DataOptions& options,
                                                     const v1::ModelSpec& spec, Need need,
                                                     Part part);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/commands.h"
+#include "client/cli/flags.h"
 #include "client/cli/one_message.h"
 #include "client/cli/table.h"
 
@@ -23,8 +24,7 @@ void AddFlags(CLI::App* command, Options* options) {
   AddFileFlags(command, &options->data, Part::kHeldOut);
   AddRowFlags(command, &options->data, Need::kExamples);
   command->add_option("--weight-column", options->data.weight, "CSV column: what a row counts for");
-  command->add_option("--threshold", options->threshold,
-                      "From which output on a sigmoid unit says yes; unset: 0.5");
+  AddThreshold(command, &options->threshold);
 }
 
 void PrintMetrics(const v1::EvaluateResponse& answer, std::ostream& out) {

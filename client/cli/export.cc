@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
+#include "client/data/text.h"
 
 namespace chainrule::client {
 namespace {
@@ -45,7 +46,7 @@ absl::Status Run(const Options& options, Session& session) {
   const absl::StatusOr<v1::ExportModelHeader> header = (*client)->Export(request, options.file);
   if (!header.ok()) return header.status();
   if (session.json()) return session.PrintJson(*header);
-  session.out() << "exported " << Exported(request.model(), *header) << " at step "
+  session.out() << "exported " << Escaped(Exported(request.model(), *header)) << " at step "
                 << header->model_step() << ", " << header->total_bytes() << " bytes\n";
   return absl::OkStatus();
 }

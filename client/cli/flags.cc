@@ -24,6 +24,23 @@ std::vector<std::string> NamesOf(const google::protobuf::EnumDescriptor* type) {
   return names;
 }
 
+std::string WholeNumber(const std::string& text) {
+  int64_t value = 0;
+  if (absl::SimpleAtoi(text, &value)) return "";
+  return absl::StrCat(text, " is not a whole number of 64 bits");
+}
+
+std::string RealNumber(const std::string& text) {
+  double value = 0;
+  return absl::SimpleAtod(text, &value) ? "" : absl::StrCat(text, " is not a number");
+}
+
+std::string Fraction(const std::string& text) {
+  double value = 0;
+  const bool is_right = absl::SimpleAtod(text, &value) && value >= 0 && value <= 1;
+  return is_right ? "" : absl::StrCat(text, " is not a number from 0 to 1");
+}
+
 bool ReadDuration(const std::string& text, absl::Duration* duration) {
   double seconds = 0;
   if (absl::SimpleAtod(text, &seconds)) {
@@ -72,13 +89,40 @@ std::string EnumName(const google::protobuf::EnumDescriptor* type, int value) {
   return found == nullptr ? absl::StrCat(value) : NameOf(found);
 }
 
-CLI::Validator AtLeast(int64_t least) {
-  return {[least](std::string& text) {
+CLI::Validator AtLeast(int64_t least, int64_t most) {
+  const bool is_bounded = most < std::numeric_limits<int64_t>::max();
+  const std::string range = absl::StrCat(least, is_bounded ? absl::StrCat(" to ", most) : " on");
+  return {[=](std::string& text) {
             int64_t value = 0;
-            const bool is_right = absl::SimpleAtoi(text, &value) && value >= least;
-            return is_right ? "" : absl::StrCat(text, " is not a whole number from ", least, " on");
+            const bool is_right = absl::SimpleAtoi(text, &value) && value >= least && value <= most;
+            return is_right ? "" : absl::StrCat(text, " is not a whole number from ", range);
           },
           absl::StrCat(least, "..")};
+}
+
+CLI::Option* AddThreshold(CLI::App* app, std::optional<double>* threshold) {
+  return app
+      ->add_option("--threshold", *threshold,
+                   "From which output on a sigmoid unit says yes; unset: 0.5")
+      ->check(Fraction, "0..1");
+}
+
+CLI::Option* AddLayers(CLI::App* app, std::vector<int32_t>* layers) {
+  return app->add_option("--layers", *layers, "Only these layers, from 0: 0,2")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(AtLeast(0, std::numeric_limits<int32_t>::max()));
+}
+
+void ExplainNumbers(CLI::App* app) {
+  for (CLI::Option* option : app->get_options()) {
+    // A range stands behind the type's name and has a check already.
+    if (option->get_type_name() == "INT") option->check(WholeNumber);
+    if (option->get_type_name() == "FLOAT") option->check(RealNumber);
+  }
+  for (CLI::App* below : app->get_subcommands([](CLI::App*) { return true; })) {
+    ExplainNumbers(below);
+  }
 }
 
 CLI::Option* AddDuration(CLI::App* app, const std::string& flag, absl::Duration* duration,
@@ -91,7 +135,7 @@ CLI::Option* AddDuration(CLI::App* app, const std::string& flag, absl::Duration*
               throw CLI::ValidationError(flag, text + " is not a duration above 0, such as 90s");
             }
           },
-          help)
+          help + " (90s, 1h30m, or a number of seconds)")
       ->type_name("DURATION");
 }
 

@@ -3,6 +3,7 @@
 #define CHAINRULE_CLIENT_CLI_FLAGS_H_
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,10 +37,19 @@ int EnumValue(const google::protobuf::EnumDescriptor* type, absl::string_view na
 // A value's name as the flags spell it.
 std::string EnumName(const google::protobuf::EnumDescriptor* type, int value);
 
-// Refuses a whole number below `least`.
-CLI::Validator AtLeast(int64_t least);
+// Refuses what is no whole number, or one below `least` or above `most`.
+CLI::Validator AtLeast(int64_t least, int64_t most = std::numeric_limits<int64_t>::max());
 
-// A flag that takes a duration: `90s`, `1h30m`, or a number of seconds.
+CLI::Option* AddThreshold(CLI::App* app, std::optional<double>* threshold);
+
+// A flag that takes layers by their index: `0,2`.
+CLI::Option* AddLayers(CLI::App* app, std::vector<int32_t>* layers);
+
+// Lets all flags for numbers, also those of subcommands, say what they take to whoever gives
+// them something else. CLI11 says only that it could not convert it.
+void ExplainNumbers(CLI::App* app);
+
+// A flag that takes a duration: `90s`, `1h30m`, or a number of seconds. Its help says so.
 CLI::Option* AddDuration(CLI::App* app, const std::string& flag, absl::Duration* duration,
                          const std::string& help);
 

@@ -31,9 +31,7 @@ void AddFlags(CLI::App* command, Options* options) {
   command->add_option("--weight-column", options->data.weight, "CSV column: what a row counts for");
   AddList(command, "--wrt", &options->wrt, "By what: parameters (unset), inputs, activations")
       ->check(CLI::IsMember({"parameters", "inputs", "activations"}));
-  command->add_option("--layers", options->layers, "Only these layers, from 0: 0,2")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  AddLayers(command, &options->layers);
   command->add_flag("--example-norms", options->example_norms,
                     "Also the norm of each example's own gradient");
 }

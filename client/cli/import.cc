@@ -4,6 +4,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
 #include "client/cli/json_file.h"
+#include "client/data/text.h"
 
 namespace chainrule::client {
 namespace {
@@ -67,7 +68,7 @@ absl::Status Run(const Options& options, Session& session) {
   const absl::StatusOr<v1::Model> model = (*client)->Import(*header, options.file);
   if (!model.ok()) return model.status();
   if (session.json()) return session.PrintJson(*model);
-  session.out() << "imported " << model->name() << ", " << model->parameter_count()
+  session.out() << "imported " << Escaped(model->name()) << ", " << model->parameter_count()
                 << " parameters, at step " << model->step() << '\n';
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
 #include "client/cli/table.h"
+#include "client/data/text.h"
 
 namespace chainrule::client {
 namespace {
@@ -27,11 +28,13 @@ absl::Status Run(const Options& /*options*/, Session& session) {
   if (!info.ok()) return info.status();
   if (session.json()) return session.PrintJson(*info);
   const v1::Numerics& numerics = info->numerics();
-  session.out() << "chainrule-server " << info->version() << ", " << info->threads()
-                << " threads, BLAS " << numerics.blas_core() << ", SIMD " << numerics.simd_target()
-                << ", kernels " << numerics.kernel_version() << ", durability "
-                << EnumName(v1::Durability_descriptor(), info->durability()) << '\n'
-                << absl::StrJoin(info->dialects(), ", ") << '\n';
+  const std::string summary =
+      absl::StrCat("chainrule-server ", info->version(), ", ", info->threads(), " threads, BLAS ",
+                   numerics.blas_core(), ", SIMD ", numerics.simd_target(), ", kernels ",
+                   numerics.kernel_version(), ", durability ",
+                   EnumName(v1::Durability_descriptor(), info->durability()));
+  session.out() << Escaped(summary) << '\n'
+                << Escaped(absl::StrJoin(info->dialects(), ", ")) << '\n';
   Table table({});
   AddLimits(info->limits(), &table);
   table.Print(session.out());

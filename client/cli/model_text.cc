@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "client/cli/flags.h"
 #include "client/cli/table.h"
+#include "client/data/text.h"
 
 namespace chainrule::client {
 namespace {
@@ -88,7 +89,7 @@ void PrintModel(const v1::Model& model, std::ostream& out) {
   lines.emplace_back("etag", model.etag());
   for (const auto& [what, value] : lines) {
     if (value.empty()) continue;
-    out << what << std::string(12 - what.size(), ' ') << value << '\n';
+    out << what << std::string(12 - what.size(), ' ') << Escaped(value) << '\n';
   }
 }
 

@@ -16,7 +16,7 @@ std::string WidthsOf(const v1::ModelSpec& spec);
 std::string TagsOf(const google::protobuf::Map<std::string, std::string>& labels);
 std::string AliasesOf(const v1::Model& model);
 
-// What a person wants to know of a model, a line each.
+// What a person wants to know of a model, a line each, with control characters escaped.
 void PrintModel(const v1::Model& model, std::ostream& out);
 
 }  // namespace chainrule::client

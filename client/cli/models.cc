@@ -8,6 +8,7 @@
 #include "client/cli/flags.h"
 #include "client/cli/model_text.h"
 #include "client/cli/table.h"
+#include "client/data/text.h"
 #include "google/protobuf/empty.pb.h"
 
 namespace chainrule::client {
@@ -106,7 +107,7 @@ absl::Status DeleteVersion(const DeleteOptions& options, Session& session) {
   const absl::Status status = (*client)->DeleteModelVersion(request);
   if (!status.ok()) return status;
   if (session.json()) return session.PrintJson(google::protobuf::Empty());
-  session.out() << "deleted " << request.name() << '\n';
+  session.out() << "deleted " << Escaped(request.name()) << '\n';
   return absl::OkStatus();
 }
 
@@ -121,7 +122,7 @@ absl::Status Delete(const DeleteOptions& options, Session& session) {
   const absl::Status status = (*client)->DeleteModel(request);
   if (!status.ok()) return status;
   if (session.json()) return session.PrintJson(google::protobuf::Empty());
-  session.out() << "deleted " << request.name() << '\n';
+  session.out() << "deleted " << Escaped(request.name()) << '\n';
   return absl::OkStatus();
 }
 

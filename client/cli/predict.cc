@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -31,9 +32,8 @@ void AddFlags(CLI::App* command, Options* options) {
   AddFileFlags(command, &options->data, Part::kHeldOut);
   AddRowFlags(command, &options->data, Need::kInputs);
   command->add_option("--top", options->top_k, "How many classes of a row, best first; unset: 1")
-      ->check(AtLeast(1));
-  command->add_option("--threshold", options->threshold,
-                      "From which output on a sigmoid unit says yes; unset: 0.5");
+      ->check(AtLeast(1, std::numeric_limits<int32_t>::max()));
+  AddThreshold(command, &options->threshold);
   command->add_flag("--values", options->values, "The outputs as numbers, not classes");
   command->add_flag("--logits", options->logits, "Also the last layer's z");
 }

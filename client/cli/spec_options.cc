@@ -7,6 +7,7 @@
 #include "client/cli/json_file.h"
 #include "client/data/idx_reader.h"
 #include "client/data/survey.h"
+#include "client/data/text.h"
 
 namespace chainrule::client {
 namespace {
@@ -35,7 +36,7 @@ absl::Status CheckClasses(const Survey& survey, const SpecOptions& options) {
   const std::string& path = options.data.path;
   if (count == 1) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, ": every label is '", survey.class_names.front(), "'"));
+        absl::StrCat(path, ": every label is ", Quoted(survey.class_names.front())));
   }
   if (survey.labels_are_numbers && count > kMostNumberedClasses) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -131,7 +132,8 @@ void AddShapeFlags(CLI::App* app, SpecOptions* options) {
   group->add_option("--inputs", o.inputs, "Columns of an input row")->check(AtLeast(1));
   group->add_option("--hidden", o.hidden, "Units of the hidden layers: 64,32")
       ->delimiter(',')
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(AtLeast(1));
   group->add_option("--outputs", o.outputs, "Units of the last layer; unset: as the labels need")
       ->check(AtLeast(1));
   const auto* activations = v1::Activation_descriptor();

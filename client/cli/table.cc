@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/data/text.h"
 
 namespace chainrule::client {
 namespace {
@@ -42,7 +44,16 @@ std::string Line(const Cells& cells, const std::vector<size_t>& widths,
   return std::string(absl::StripTrailingAsciiWhitespace(line));
 }
 
+Cells EscapedCells(Cells cells) {
+  for (std::string& cell : cells) cell = Escaped(cell);
+  return cells;
+}
+
 }  // namespace
+
+Table::Table(std::vector<std::string> heads) : heads_(EscapedCells(std::move(heads))) {}
+
+void Table::Add(std::vector<std::string> cells) { rows_.push_back(EscapedCells(std::move(cells))); }
 
 void Table::Print(std::ostream& out) const {
   std::vector<size_t> widths;

@@ -11,13 +11,13 @@
 namespace chainrule::client {
 
 // Table: columns as wide as their widest cell. Words stand left, what begins with a digit
-// or a sign stands right.
+// or a sign stands right. Control characters are escaped.
 class Table {
  public:
   // `heads` may be empty: no head line.
-  explicit Table(std::vector<std::string> heads) : heads_(std::move(heads)) {}
+  explicit Table(std::vector<std::string> heads);
 
-  void Add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void Add(std::vector<std::string> cells);
   void Print(std::ostream& out) const;
 
  private:

@@ -116,6 +116,7 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenValidation(const Options& options
   data.path = options.validation;
   data.label_file = options.validation_label_file;
   data.folds = 1;
+  data.fold = 0;
   data.limit = 0;
   return OpenRows(data, spec, Need::kExamples, Part::kHeldOut);
 }

@@ -9,6 +9,7 @@
 #include "client/cli/flags.h"
 #include "client/cli/model_text.h"
 #include "client/cli/table.h"
+#include "client/data/text.h"
 
 namespace chainrule::client {
 namespace {
@@ -31,7 +32,7 @@ absl::Status Copy(const CopyOptions& options, Session& session) {
   const absl::StatusOr<v1::Model> model = (*client)->CopyModel(request);
   if (!model.ok()) return model.status();
   if (session.json()) return session.PrintJson(*model);
-  session.out() << "made " << model->name() << ", at step " << model->step() << '\n';
+  session.out() << "made " << Escaped(model->name()) << ", at step " << model->step() << '\n';
   return absl::OkStatus();
 }
 
@@ -53,7 +54,8 @@ absl::Status Publish(const PublishOptions& options, Session& session) {
   const absl::StatusOr<v1::ModelVersion> version = (*client)->PublishVersion(request);
   if (!version.ok()) return version.status();
   if (session.json()) return session.PrintJson(*version);
-  session.out() << "published " << version->name() << ", of step " << version->step() << '\n';
+  session.out() << "published " << Escaped(version->name()) << ", of step " << version->step()
+                << '\n';
   return absl::OkStatus();
 }
 
@@ -76,8 +78,8 @@ absl::Status Restore(const RestoreOptions& options, Session& session) {
   const absl::StatusOr<v1::Model> model = (*client)->RestoreVersion(request);
   if (!model.ok()) return model.status();
   if (session.json()) return session.PrintJson(*model);
-  session.out() << "restored version " << options.version << " of " << model->name() << ", as step "
-                << model->step() << '\n';
+  session.out() << "restored version " << Escaped(options.version) << " of "
+                << Escaped(model->name()) << ", as step " << model->step() << '\n';
   return absl::OkStatus();
 }
 
@@ -116,7 +118,7 @@ absl::Status Alias(const AliasOptions& options, Session& session) {
       options.remove ? DeleteAlias(options, *client) : SetAlias(options, *client);
   if (!model.ok()) return model.status();
   if (session.json()) return session.PrintJson(*model);
-  const std::string name = absl::StrCat(model->name(), "@", options.alias);
+  const std::string name = Escaped(absl::StrCat(model->name(), "@", options.alias));
   if (options.remove) {
     session.out() << "deleted alias " << name << '\n';
   } else {

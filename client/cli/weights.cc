@@ -16,12 +16,6 @@ struct ShowOptions {
   std::vector<int32_t> layers;
 };
 
-void AddLayers(CLI::App* command, std::vector<int32_t>* layers) {
-  command->add_option("--layers", *layers, "Only these layers, from 0: 0,2")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-}
-
 absl::Status Show(const ShowOptions& options, Session& session) {
   const absl::StatusOr<Client*> client = session.client();
   if (!client.ok()) return client.status();

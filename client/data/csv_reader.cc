@@ -197,12 +197,14 @@ absl::Status CsvReader::WidthFault(const CsvRow& row) const {
   const std::string widths =
       absl::StrCat(": the row has ", width, " columns, the header ", header_.size());
   if (width < header_.size()) return CellFault(row, width, absl::StrCat("missing", widths));
-  return LineFault(row.line, absl::StrCat("column ", header_.size() + 1, ": ",
-                                          Quoted(row.cells[header_.size()]), " is surplus", widths));
+  return LineFault(
+      row.line, absl::StrCat("column ", header_.size() + 1, ": ", Quoted(row.cells[header_.size()]),
+                             " is surplus", widths));
 }
 
 absl::Status CsvReader::CellFault(const CsvRow& row, size_t column, absl::string_view what) const {
-  return LineFault(row.line, absl::StrCat("column ", column + 1, " (", Escaped(header_[column]), "): ", what));
+  return LineFault(
+      row.line, absl::StrCat("column ", column + 1, " (", Escaped(header_[column]), "): ", what));
 }
 
 absl::Status CsvReader::LineFault(int64_t line, absl::string_view what) const {

@@ -18,11 +18,16 @@ absl::Status NotIdx(absl::string_view path, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": not an IDX file of bytes: ", what));
 }
 
+// False: the file ends before.
 absl::StatusOr<bool> ReadBytes(InputFile* file, std::span<uint8_t> bytes) {
   const absl::StatusOr<size_t> read =
       file->Read({reinterpret_cast<char*>(bytes.data()), bytes.size()});
   if (!read.ok()) return read.status();
-  return *read == bytes.size();
+  if (*read == bytes.size()) return true;
+  char beyond = 0;
+  const absl::StatusOr<size_t> end = file->Read({&beyond, 1});  // the fault, if there is one
+  if (!end.ok()) return end.status();
+  return false;
 }
 
 // The number of dimensions that the first four bytes announce; 0 where they are not IDX's.

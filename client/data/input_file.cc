@@ -87,7 +87,8 @@ class InputFile::Stream {
     const absl::StatusOr<bool> is_gzip = StartsGzip();
     if (!is_gzip.ok()) return is_gzip;
     if (!*is_gzip) {
-      return absl::DataLossError(absl::StrCat(path_, ": after its end the gzip goes on, not as gzip"));
+      return absl::DataLossError(
+          absl::StrCat(path_, ": what follows the end of the gzip is no gzip"));
     }
     inflateReset(&z_);
     return true;

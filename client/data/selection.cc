@@ -71,6 +71,23 @@ class FirstRows final : public Wrapper {
   int64_t left_;
 };
 
+class SomeRows final : public Wrapper {
+ public:
+  SomeRows(std::unique_ptr<RowSource> source, std::string message)
+      : Wrapper(std::move(source)), message_(std::move(message)) {}
+
+  absl::Status Next(int64_t max_rows, Rows* rows) override {
+    const absl::Status read = source().Next(max_rows, rows);
+    if (!read.ok()) return read;
+    has_rows_ = has_rows_ || rows->count > 0;
+    return has_rows_ ? read : absl::InvalidArgumentError(message_);
+  }
+
+ private:
+  const std::string message_;
+  bool has_rows_ = false;
+};
+
 class ClassWeights final : public Wrapper {
  public:
   ClassWeights(std::unique_ptr<RowSource> source, std::vector<float> weights)
@@ -102,6 +119,10 @@ std::unique_ptr<RowSource> SelectFold(std::unique_ptr<RowSource> source, Fold fo
 
 std::unique_ptr<RowSource> TakeFirst(std::unique_ptr<RowSource> source, int64_t limit) {
   return std::make_unique<FirstRows>(std::move(source), limit);
+}
+
+std::unique_ptr<RowSource> RequireRows(std::unique_ptr<RowSource> source, std::string message) {
+  return std::make_unique<SomeRows>(std::move(source), std::move(message));
 }
 
 std::unique_ptr<RowSource> WeighClasses(std::unique_ptr<RowSource> source,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -24,6 +25,9 @@ std::unique_ptr<RowSource> SelectFold(std::unique_ptr<RowSource> source, Fold fo
 
 // The first `limit` rows.
 std::unique_ptr<RowSource> TakeFirst(std::unique_ptr<RowSource> source, int64_t limit);
+
+// All rows; where there are none the first Next fails with INVALID_ARGUMENT and this message.
+std::unique_ptr<RowSource> RequireRows(std::unique_ptr<RowSource> source, std::string message);
 
 // The rows with class_weights[class] as their weight, times what they had.
 std::unique_ptr<RowSource> WeighClasses(std::unique_ptr<RowSource> source,

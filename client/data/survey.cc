@@ -84,6 +84,7 @@ absl::StatusOr<Survey> SurveyCsv(absl::string_view path, const CsvColumns& colum
   const absl::StatusOr<std::set<std::string>> labels =
       DifferentLabels(&*reader, plan->labels.front());
   if (!labels.ok()) return labels.status();
+  if (labels->empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": no rows"));
   SetClasses(*labels, &survey);
   return survey;
 }

@@ -22,7 +22,7 @@ struct Survey {
 };
 
 // Reads the header and, with `classes`, the whole label column. INVALID_ARGUMENT for a
-// label that is empty or not UTF-8, or for more than 10,000 different ones.
+// label that is empty or not UTF-8, for more than 10,000 different ones, or for none.
 absl::StatusOr<Survey> SurveyCsv(absl::string_view path, const CsvColumns& columns, bool classes);
 
 // Classes are numbered by the label file, from 0 to its largest; `labels_path` may be empty.

@@ -12,7 +12,11 @@ fail() {
   exit 1
 }
 
-step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' plain=''
+if [[ -t 1 ]]; then
+  bold=$'\033[1m' plain=$'\033[0m'
+fi
+step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 # Shows the command, then runs it.
 run() {

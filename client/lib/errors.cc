@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
+#include "client/data/text.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -55,7 +56,8 @@ std::string OtherViolations(const google::rpc::Status& details) {
   for (int i = 1; bad && i < bad->field_violations_size(); ++i) {
     const auto& violation = bad->field_violations(i);
     const char* colon = violation.field().empty() ? "" : ": ";
-    absl::StrAppend(&lines, "\n  ", violation.field(), colon, violation.description());
+    absl::StrAppend(&lines, "\n  ", Escaped(violation.field()), colon,
+                    Escaped(violation.description()));
   }
   return lines;
 }
@@ -84,7 +86,7 @@ std::string ExceededLimit(const absl::Status& status) {
 
 std::string Describe(const absl::Status& status) {
   const google::rpc::Status details = DetailsOf(status);
-  const std::string message = absl::StrReplaceAll(status.message(), {{"\n", " "}});
+  const std::string message = Escaped(absl::StrReplaceAll(status.message(), {{"\n", " "}}));
   return absl::StrCat(absl::StatusCodeToString(status.code()), ": ", message, Retry(details),
                       OtherViolations(details));
 }

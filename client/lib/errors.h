@@ -24,7 +24,8 @@ Origin OriginOf(const absl::Status& status);
 // The name of the limit that a refused request exceeds (LIMIT_EXCEEDED), else empty.
 std::string ExceededLimit(const absl::Status& status);
 
-// `CODE: message`; further violations of a bad request each on a line of its own below.
+// `CODE: message`, fit for a terminal; further violations of a bad request each on a line of
+// its own below.
 std::string Describe(const absl::Status& status);
 
 }  // namespace chainrule::client

@@ -1,6 +1,7 @@
 #include "client/lib/examples.h"
 
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 
@@ -8,6 +9,18 @@ namespace chainrule::client {
 namespace {
 
 constexpr int64_t kEnvelopeBytes = 4096;  // a message without its rows, generously
+
+// What of a message that the server takes may be rows: a quarter where all of it is small.
+int64_t BytesForRows(const v1::Limits& limits) {
+  const int64_t most = limits.max_message_bytes();
+  return std::max(most - kEnvelopeBytes, most / 4);
+}
+
+// Which limit keeps a message to `rows` rows.
+std::string LimitOf(const v1::Limits& limits, int64_t rows) {
+  if (rows == limits.max_rows()) return absl::StrCat("max_rows is ", rows);
+  return absl::StrCat("max_message_bytes is ", limits.max_message_bytes());
+}
 
 v1::Tensor ToTensor(const std::vector<float>& values, std::initializer_list<int64_t> shape) {
   v1::Tensor tensor;
@@ -46,9 +59,7 @@ v1::Examples ToExamples(const Rows& rows) {
 
 int64_t RowsPerMessage(const v1::Limits& limits, int64_t bytes_per_row, int64_t wanted_bytes) {
   int64_t bytes = wanted_bytes;
-  if (limits.max_message_bytes() > 0) {
-    bytes = std::min(bytes, limits.max_message_bytes() - kEnvelopeBytes);
-  }
+  if (limits.max_message_bytes() > 0) bytes = std::min(bytes, BytesForRows(limits));
   int64_t rows = bytes / std::max<int64_t>(bytes_per_row, 1);
   if (limits.max_rows() > 0) rows = std::min(rows, limits.max_rows());
   return std::max<int64_t>(rows, 1);
@@ -76,8 +87,9 @@ absl::StatusOr<v1::Examples> ReadExamples(const v1::Limits& limits, RowSource* s
   const absl::StatusOr<bool> whole = ReadUpTo(source, most + 1, &all);
   if (!whole.ok()) return whole.status();
   if (!*whole) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("more than the ", most, " rows that the server takes in one call"));
+    return absl::InvalidArgumentError(absl::StrCat("more than the ", most,
+                                                   " rows that the server takes in one call: its ",
+                                                   LimitOf(limits, most)));
   }
   if (all.count == 0) return absl::InvalidArgumentError("no rows");
   return ToExamples(all);

@@ -25,7 +25,7 @@ int64_t RowsPerMessage(const v1::Limits& limits, int64_t bytes_per_row, int64_t 
 absl::StatusOr<bool> ReadUpTo(RowSource* source, int64_t most, Rows* rows);
 
 // All rows of `source` in one message. INVALID_ARGUMENT: there are none, or more than the
-// server takes in one.
+// server takes in one, with the limit that says so.
 absl::StatusOr<v1::Examples> ReadExamples(const v1::Limits& limits, RowSource* source);
 
 }  // namespace chainrule::client

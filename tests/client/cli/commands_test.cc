@@ -293,6 +293,48 @@ TEST_F(CommandsTest, BenchMeasuresEachOfItsRpcs) {
               ContainsRegex("calls/s.*\n.*latency"));
 }
 
+TEST_F(CommandsTest, AFileWithoutRowsIsRefusedByItsName) {
+  const std::string header =
+      "sepal_length_cm,sepal_width_cm,petal_length_cm,petal_width_cm,species\n";
+  const TempFile none("none.csv", header);
+  const TempFile one("one.csv", header + "5.1,3.5,1.4,0.2,setosa\n");
+  for (const char* command : {"train", "evaluate", "gradients", "check"}) {
+    const Answer empty = Run({command, "iris", none.path(), "--label", "species"});
+    EXPECT_EQ(empty.code, 2);
+    EXPECT_THAT(empty.error, HasSubstr("none.csv: no rows\n"));
+    const std::string fold = command == std::string("train") ? "0" : "1";
+    const Answer folded =
+        Run({command, "iris", one.path(), "--label", "species", "--folds", "2", "--fold", fold});
+    EXPECT_EQ(folded.code, 2);
+    EXPECT_THAT(folded.error, HasSubstr("one.csv: --folds 2 --fold " + fold + " leave no row\n"));
+  }
+  EXPECT_EQ(
+      Run({"predict", "iris", one.path(), "--label", "species", "--folds", "2", "--fold", "1"})
+          .code,
+      2);
+  EXPECT_EQ(MustRunJson<v1::PredictResponse>({"predict", "iris", none.path()}).rows_size(), 0);
+}
+
+TEST_F(CommandsTest, FoldsOfTheTrainingRowsLeaveTheValidationFileWhole) {
+  MustRun(With("train", {"--folds", "5", "--fold", "4", "--validation", Data("iris.csv")}));
+}
+
+TEST_F(CommandsTest, NamesCannotCommandTheTerminal) {
+  MustRun({"create", "odd", "--inputs", "1", "--class-names", "\x1b[31mred,line\nend,plain"});
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"models", "show", "odd"},
+        {"predict", "odd", "--row", "1", "--top", "3"},
+        {"evaluate", "odd", "--row", "1", "--answer", "plain"}}) {
+    const std::string out = MustRun(words);
+    EXPECT_THAT(out, HasSubstr("\\x1b[31mred"));
+    EXPECT_THAT(out, HasSubstr("line\\nend"));
+    EXPECT_EQ(out.find('\x1b'), std::string::npos);
+  }
+  const std::string error = Run({"evaluate", "odd", "--row", "1", "--answer", "blue"}).error;
+  EXPECT_THAT(error, HasSubstr("classes: \\x1b[31mred, line\\nend, plain\n"));
+  EXPECT_EQ(MustRunJson<v1::Model>({"models", "show", "odd"}).spec().class_names(0), "\x1b[31mred");
+}
+
 TEST_F(CommandsTest, WhatDoesNotFitTheModelIsTold) {
   const std::string iris = Data("iris.csv");
   const std::vector<Wrong> table = {

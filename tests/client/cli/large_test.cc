@@ -93,6 +93,13 @@ TEST_F(LargeTest, AnAnswerThatOneMessageDoesNotHoldIsStreamedToo) {
   EXPECT_EQ(answer.layers(1).weights().values_size(), 3 * 400);
 }
 
+TEST_F(LargeTest, CheckNamesTheLimitThatItsRowsExceed) {
+  const std::vector<std::string> words = {"check", "iris", Data("iris.csv"), "--label", "species"};
+  const Answer answer = Run(cut_, words);
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.error, HasSubstr("in one call: its max_message_bytes is 6000"));
+}
+
 TEST_F(LargeTest, WhatStreamsDoNotAnswerIsSaid) {
   const Answer answer =
       Run(cut_, {"gradients", "iris", Data("iris.csv"), "--label", "species", "--example-norms"});

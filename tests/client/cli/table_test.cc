@@ -30,6 +30,12 @@ TEST(TableTest, CharactersOfSeveralBytesTakeOnePlace) {
   EXPECT_EQ(Printed(table), "é×   1\nabc  2\n");
 }
 
+TEST(TableTest, ControlCharactersAreEscaped) {
+  Table table({"\x1b[1mname", "n"});
+  table.Add({"\x1b[31mred\n", "1"});
+  EXPECT_EQ(Printed(table), "\\x1b[1mname    n\n\\x1b[31mred\\n  1\n");
+}
+
 TEST(TableTest, MeasuresTensors) {
   v1::Tensor tensor;
   tensor.add_shape(1);

@@ -41,6 +41,12 @@ TEST(UsageTest, EveryCommandHasHelp) {
   }
 }
 
+TEST(UsageTest, HelpTellsDefaultsAndUnits) {
+  EXPECT_THAT(RunProgram({"--help"}).out, HasSubstr("--output TEXT:{text,json}=text"));
+  EXPECT_THAT(RunProgram({"train", "--help"}).out,
+              HasSubstr("Stops after this long (90s, 1h30m, or a number of seconds)"));
+}
+
 TEST(UsageTest, TellsItsVersion) {
   EXPECT_EQ(RunProgram({"--version"}).code, 0);
   EXPECT_THAT(RunProgram({"--version"}).out, ::testing::MatchesRegex("[0-9.]+\n"));
@@ -57,10 +63,17 @@ TEST(UsageTest, WhatIsWrongOnTheCommandLineIsOneLineAndTwo) {
       {{}, "A subcommand is required"},
       {{"bogus"}, "no command 'bogus'"},
       {{"models"}, "A subcommand is required (chainrule models --help)"},
+      {{"models", "frob"}, "no command 'frob' (chainrule models --help)"},
+      {{"weights", "fr\nob"}, "no command 'fr\\nob' (chainrule weights --help)"},
       {{"create"}, "MODEL is required (chainrule create --help)"},
       {{"create", "m", "--activation", "swish"}, "swish not in {sigmoid"},
       {{"create", "m", "--inputs", "0"}, "--inputs: 0 is not a whole number from 1 on"},
       {{"create", "m", "--inputs", "x"}, "x is not a whole number"},
+      {{"create", "m", "--hidden", "3,x"}, "--hidden: x is not a whole number from 1 on"},
+      {{"create", "m", "--seed", "x"}, "--seed: x is not a whole number of 64 bits"},
+      {{"create", "m", "--l2", "x"}, "--l2: x is not a number"},
+      {{"create", "m", "--momentum", "x"}, "--momentum: x is not a number"},
+      {{"create", "m", "--activation", "\x1b[31m"}, "\\x1b[31m not in {sigmoid"},
       {{"create", "m", "--label", "kind"}, "--label requires --from"},
       {{"create", "m"}, "how wide is a row?"},
       {{"create", "m", "--inputs", "2", "--rho", "0.9"}, "sgd has no --rho"},
@@ -77,6 +90,15 @@ TEST(UsageTest, WhatIsWrongOnTheCommandLineIsOneLineAndTwo) {
       {{"train", "m", "x.csv", "--epochs", "0"}, "--epochs: 0 is not a whole number from 1 on"},
       {{"train", "m", "x.csv", "--time-limit", "soon"}, "soon is not a duration above 0"},
       {{"train", "m", "x.csv", "--time-limit", "-1s"}, "-1s is not a duration above 0"},
+      {{"train", "m", "x.csv", "--fold", "1"}, "--fold requires --folds"},
+      {{"train", "m", "x.csv", "--if-step", "x"}, "--if-step: x is not a whole number"},
+      {{"predict", "m", "x.csv", "--threshold", "x"}, "--threshold: x is not a number from 0 to 1"},
+      {{"evaluate", "m", "x.csv", "--threshold", "1.5"}, "1.5 is not a number from 0 to 1"},
+      {{"predict", "m", "x.csv", "--top", "3000000000"}, "from 1 to 2147483647"},
+      {{"weights", "show", "m", "--layers", "0,x"},
+       "--layers: x is not a whole number from 0 to 2147483647"},
+      {{"gradients", "m", "x.csv", "--layers", "-1"}, "-1 is not a whole number from 0"},
+      {{"models", "alias", "m", "prod", "x"}, "VERSION: x is not a whole number"},
       {{"train", "m", "x.csv", "--restore-best"}, "--restore-best requires --patience"},
       {{"train", "m", "x.csv", "--validation", "y", "--validation-fraction", "0.1"}, "excludes"},
       {{"train", "m", "x.csv", "--class-weight", "heavy"}, "heavy not in {balanced}"},

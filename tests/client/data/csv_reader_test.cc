@@ -57,7 +57,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Spelling{"Quotes", "\"a\",\"b\"\n\"1\",\"x\"\n2,\"y\""},
                       Spelling{"BlankLines", "\n\na,b\n\n1,x\n  \n2,y\n\n\r\n"},
                       Spelling{"BlanksAroundCells", "a , b\n 1,x\t\n2, y\n"},
-                      Spelling{"Gzip", Gzip("a,b\n1,x\n2,y\n")}),
+                      Spelling{"Gzip", Gzip("a,b\n1,x\n2,y\n")},
+                      Spelling{"GzipOfSeveralMembers",
+                               Gzip("a,b\n1,") + Gzip("") + Gzip("x\n2,y") + Gzip("\n")}),
     [](const auto& param) { return param.param.what; });
 
 TEST(CsvReaderTest, KeepsWhatQuotesHold) {
@@ -112,8 +114,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Fault{"Empty", "", "t.csv:1: the file is empty"},
         Fault{"OnlyBlankLines", "\n \n", "t.csv:1: the file is empty"},
-        Fault{"TooFewColumns", "a,b\n1,x\n2\n", "t.csv:3: 1 columns, the header has 2"},
-        Fault{"TooManyColumns", "a,b\n1,x,\n", "t.csv:2: 3 columns, the header has 2"},
+        Fault{"TooFewColumns", "a,b\n1,x\n2\n",
+              "t.csv:3: column 2 (b): missing: the row has 1 columns, the header 2"},
+        Fault{"TooManyColumns", "a,b\n1,x,y,z\n",
+              "t.csv:2: column 3: 'y' is surplus: the row has 4 columns, the header 2"},
+        Fault{"CommaAtTheEnd", "a,b\n1,x,\n", "t.csv:2: column 3: '' is surplus"},
         Fault{"NameTwice", "a,b,a\n", "t.csv:1: column 3 of the header has the name of one before"},
         Fault{"NoName", "a,,b\n", "t.csv:1: column 2 of the header has no name"},
         Fault{"HeaderNotUtf8", "a,\xE9t\xE9\n", "t.csv:1: column 2 of the header is not UTF-8"},
@@ -141,6 +146,16 @@ TEST(CsvReaderTest, MissingColumnsAreNamedBesideThoseThereAre) {
               HasSubstr("t.csv:1: there is no label column 'c'; there are a, b"));
 }
 
+TEST(CsvReaderTest, FaultsHaveNoControlCharactersOfTheHeader) {
+  const TempFile file("t.csv", "\x1b[31m,\"b\nc\"\n1\n");
+  absl::StatusOr<CsvReader> reader = CsvReader::Open(file.path());
+  EXPECT_THAT(std::string(reader->ColumnOf("d", "label").status().message()),
+              HasSubstr("there are \\x1b[31m, b\\nc"));
+  CsvRow row;
+  EXPECT_THAT(std::string(reader->Next(&row).status().message()),
+              HasSubstr("t.csv:3: column 2 (b\\nc): missing"));
+}
+
 TEST(CsvReaderTest, MissingFilesAndFoldersAreNamed) {
   const absl::Status missing = CsvReader::Open("no/such.csv").status();
   EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
@@ -148,10 +163,57 @@ TEST(CsvReaderTest, MissingFilesAndFoldersAreNamed) {
   EXPECT_FALSE(CsvReader::Open("/").ok());
 }
 
-TEST(CsvReaderTest, GzipThatIsCutShortOrDamagedIsNoEndOfFile) {
+// A row a line, of numbers that gzip does not make much smaller.
+std::string ManyRows() {
   std::string rows = "a,b\n";
   for (int i = 0; i < 50'000; ++i) absl::StrAppend(&rows, i * 7919 % 104'729, ",", i, "\n");
-  const std::string whole = Gzip(rows);
+  return rows;
+}
+
+TEST(CsvReaderTest, FaultsOfGzipNameTheLineBehindTheLastRow) {
+  const std::string whole = Gzip(ManyRows());
+  std::string damaged = whole;
+  damaged[whole.size() - 6] ^= 1;  // in the checksum at the end
+  for (const std::string& content :
+       {whole.substr(0, whole.size() / 2), damaged, whole.substr(0, whole.size() - 1)}) {
+    const TempFile file("t.csv.gz", content);
+    absl::StatusOr<CsvReader> reader = CsvReader::Open(file.path());
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    CsvRow row;
+    absl::StatusOr<bool> read = true;
+    while (read.ok() && *read) read = reader->Next(&row);
+    EXPECT_EQ(read.status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_GT(row.line, 10'000);
+    EXPECT_THAT(std::string(read.status().message()),
+                ::testing::EndsWith(absl::StrCat(", in line ", row.line + 1)));
+  }
+}
+
+TEST(CsvReaderTest, NothingButGzipMayFollowGzip) {
+  const std::string gzip = Gzip("a,b\n1,x\n");
+  for (const char* beyond : {"x", "2,y\n", "\x1F", "\x1F!"}) {
+    const absl::Status status = ReadAll(absl::StrCat(gzip, beyond)).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("t.csv: what follows the end of the gzip is no gzip, in line 3"));
+  }
+}
+
+// Together longer than the buffer of 256 KiB, so that it ends within a member.
+TEST(CsvReaderTest, ReadsGzipMembersWhereverTheBufferEnds) {
+  const std::string member = Gzip("1,x\n");
+  for (size_t shift = 0; shift < member.size(); ++shift) {
+    std::string content = Gzip(absl::StrCat("a,", std::string(shift, 'b'), "b\n"));
+    size_t rows = 0;
+    for (; content.size() < 300 << 10; ++rows) content += member;
+    const absl::StatusOr<Table> table = ReadAll(content);
+    ASSERT_TRUE(table.ok()) << table.status();
+    EXPECT_EQ(table->size(), rows + 1);
+  }
+}
+
+TEST(CsvReaderTest, GzipThatIsCutShortOrDamagedIsNoEndOfFile) {
+  const std::string whole = Gzip(ManyRows());
   EXPECT_EQ(ReadAll(whole)->size(), 50'001);
   for (const size_t size : {whole.size() / 2, whole.size() - 1}) {
     EXPECT_EQ(ReadAll(whole.substr(0, size)).status().code(), absl::StatusCode::kDataLoss);

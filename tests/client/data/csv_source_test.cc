@@ -99,6 +99,8 @@ INSTANTIATE_TEST_SUITE_P(
               "t.csv:3: column 2 (b): '2 cm' is not a number"},
         Fault{"CommaAsPoint", std::string(kHeader) + "\"1,5\",2,no,1\n",
               "t.csv:3: column 1 (a): '1,5' is not a number"},
+        Fault{"Hexadecimal", std::string(kHeader) + "0x10,2,no,1\n",
+              "t.csv:3: column 1 (a): '0x10' is not a number"},
         Fault{"NaN", std::string(kHeader) + "1,nan,no,1\n",
               "t.csv:3: column 2 (b): 'nan' is not a finite float32"},
         Fault{"Infinity", std::string(kHeader) + "1,-inf,no,1\n",
@@ -115,6 +117,14 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"NoLabelColumn", "a,b,w\n1,2,1\n", "t.csv:1: there is no label column 'kind'"},
         Fault{"NoWeightColumn", "a,b,kind\n1,2,no\n", "t.csv:1: there is no weight column 'w'"}),
     [](const auto& param) { return param.param.what; });
+
+TEST(CsvSourceTest, FaultsHaveNoControlCharactersOfTheClasses) {
+  EXPECT_THAT(std::string(ReadAll("a,k\n1,x\n", {.labels = {"k"}},
+                                  Labels::Classes(2, {"\x1b[31mred", "line\nend"}))
+                              .status()
+                              .message()),
+              HasSubstr("classes: \\x1b[31mred, line\\nend"));
+}
 
 TEST(CsvSourceTest, ClassesWithoutNamesAreNumbersBelowTheirCount) {
   const std::string rows = "a,k\n1,";

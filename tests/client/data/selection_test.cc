@@ -90,6 +90,14 @@ TEST(TakeFirstTest, StopsThere) {
   EXPECT_THAT(ReadAll(source.get()).values, ElementsAre(0, 1, 2));
 }
 
+TEST(RequireRowsTest, GivesTheRowsAndRefusesNone) {
+  const auto some = RequireRows(std::make_unique<NumberedRows>(std::vector<int32_t>{0, 1}), "none");
+  EXPECT_THAT(ReadAll(some.get()).values, ElementsAre(0, 1));
+  const auto none = RequireRows(std::make_unique<NumberedRows>(std::vector<int32_t>()), "none");
+  Rows rows;
+  EXPECT_EQ(none->Next(7, &rows), absl::InvalidArgumentError("none"));
+}
+
 TEST(BalancedWeightsTest, LetEachClassCountTheSame) {
   NumberedRows counted(Unequal());
   const absl::StatusOr<std::vector<float>> weights = BalancedWeights(&counted, 2);

@@ -50,6 +50,11 @@ TEST(SurveyCsvTest, RefusesLabelsThatNameNothing) {
               HasSubstr("t.csv:2: column 2 (k): not UTF-8"));
 }
 
+TEST(SurveyCsvTest, RefusesAFileWithoutRowsWhoseLabelsAreAskedFor) {
+  EXPECT_THAT(std::string(SurveyOf("a,k\n", {.labels = {"k"}}, true).status().message()),
+              HasSubstr("t.csv: no rows"));
+}
+
 TEST(SurveyIdxTest, CountsPixelsAndClasses) {
   const TempFile images(
       "i", std::string("\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x03", 16) + std::string(12, '\x07'));

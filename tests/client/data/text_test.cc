@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -18,6 +19,19 @@ TEST(ParseNumberTest, RoundsToTheNearestFloat) {
 
 TEST(ParseNumberTest, WhatIsTooSmallIsZero) { EXPECT_EQ(*ParseNumber("1e-60"), 0.0f); }
 
+TEST(ParseNumberTest, TakesDecimalsInEverySpelling) {
+  EXPECT_EQ(*ParseNumber("1e3"), 1000.0f);
+  EXPECT_EQ(*ParseNumber("+1"), 1.0f);
+  EXPECT_EQ(*ParseNumber(".5"), 0.5f);
+  EXPECT_EQ(*ParseNumber(" -2. "), -2.0f);
+}
+
+TEST(ParseNumberTest, RefusesHexadecimal) {
+  for (const char* cell : {"0x10", "-0X1p3", "+0x.8"}) {
+    EXPECT_EQ(ParseNumber(cell).status().message(), absl::StrCat("'", cell, "' is not a number"));
+  }
+}
+
 TEST(IsUtf8Test, AcceptsEveryLengthOfCharacter) {
   EXPECT_TRUE(IsUtf8(""));
   EXPECT_TRUE(IsUtf8("aé€😀"));
@@ -29,6 +43,32 @@ TEST(IsUtf8Test, RefusesWhatNoCharacterIs) {
     EXPECT_FALSE(IsUtf8(text)) << absl::StrCat(text);
     EXPECT_FALSE(IsUtf8(absl::StrCat("a", text)));
   }
+}
+
+TEST(EscapedTest, LeavesNothingThatATerminalObeys) {
+  EXPECT_EQ(Escaped("\x1b[31mred"), "\\x1b[31mred");
+  EXPECT_EQ(Escaped("a\n\r\tb"), "a\\n\\r\\tb");
+  EXPECT_EQ(Escaped(absl::string_view("\0\x7F", 2)), "\\x00\\x7f");
+  EXPECT_EQ(Escaped("\xC2\x9B"), "\\xc2\\x9b") << "the control sequence introducer of C1";
+  EXPECT_EQ(Escaped("\x9B"), "\\x9b") << "no UTF-8";
+}
+
+TEST(EscapedTest, KeepsAllOtherText) {
+  for (const char* text : {"", "it's \"so\" \\ 100 %", "aé€😀", "\xC2\xA0"}) {
+    EXPECT_EQ(Escaped(text), text);
+  }
+}
+
+TEST(EscapedTest, DoneTwiceIsDoneOnce) {
+  const std::string once = Escaped("\x1b]0;\\n\xFF\n");
+  EXPECT_EQ(Escaped(once), once);
+}
+
+TEST(FirstOfTest, EndsAListThatIsLong) {
+  EXPECT_EQ(FirstOf({}), "");
+  EXPECT_EQ(FirstOf(std::vector<std::string>{"a", "\x1b"}), "a, \\x1b");
+  EXPECT_EQ(FirstOf(std::vector<std::string>(12, "a")), "a, a, a, a, a, a, a, a, a, a, a, a");
+  EXPECT_EQ(FirstOf(std::vector<std::string>(13, "a")), "a, a, a, a, a, a, a, a, a, a, a, a, …");
 }
 
 TEST(QuotedTest, EscapesControlCharactersAndCutsLongText) {

@@ -43,6 +43,7 @@ class ExamplesTest(unittest.TestCase):
 
     def test_the_demo_is_right_about_tumours_it_has_not_seen(self):
         printed = self.run_demo()
+        self.assertNotIn("\x1b", printed, "a pipe is no terminal")
         self.assertGreaterEqual(float(re.search(r"accuracy +([\d.]+)", printed)[1]), 0.93)
         self.assertLess(float(re.search(r"largest relative error ([\d.e-]+)", printed)[1]), 1e-4)
         self.assertEqual(len(re.findall(r"^ +\d  (?:malignant|benign)", printed, re.MULTILINE)), 3)

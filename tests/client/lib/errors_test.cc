@@ -46,6 +46,15 @@ TEST(ErrorsTest, FurtherViolationsStandBelowTheMessage) {
             "INVALID_ARGUMENT: a: is bad (and 4 more)\n  b: is wrong\n  and 3 more");
 }
 
+TEST(ErrorsTest, ControlCharactersAreEscaped) {
+  google::rpc::BadRequest bad;
+  bad.add_field_violations();
+  bad.add_field_violations()->set_description("'\x1b[31m' is\nwrong");
+  const auto status =
+      FromGrpc(ServerStatus(grpc::StatusCode::INVALID_ARGUMENT, "no '\x1b[31m'", bad), true);
+  EXPECT_EQ(Describe(status), "INVALID_ARGUMENT: no '\\x1b[31m'\n  '\\x1b[31m' is\\nwrong");
+}
+
 TEST(ErrorsTest, SaysWhenToComeBack) {
   google::rpc::RetryInfo retry;
   retry.mutable_retry_delay()->set_nanos(250'000'000);

@@ -53,6 +53,7 @@ TEST(RowsPerMessageTest, StaysWithinWhatTheServerTakes) {
   EXPECT_LT(RowsPerMessage(MakeLimits(64 << 10, 1'000'000), 1024, 1 << 20), 64);
   EXPECT_EQ(RowsPerMessage(MakeLimits(64 << 20, 10), 1024, 1 << 20), 10);
   EXPECT_EQ(RowsPerMessage(MakeLimits(100, 10), 1024, 1 << 20), 1);
+  EXPECT_EQ(RowsPerMessage(MakeLimits(1024, 1'000'000), 16, 1 << 20), 16);
 }
 
 // A source of `count` rows of one zero.
@@ -80,9 +81,16 @@ TEST(ReadExamplesTest, TakesAllRowsOrNone) {
   EXPECT_EQ(ReadExamples(limits, &fits)->inputs().values_size(), 5'000);
   Zeros beyond(5'001);
   EXPECT_THAT(std::string(ReadExamples(limits, &beyond).status().message()),
-              ::testing::HasSubstr("more than the 5000 rows"));
+              ::testing::HasSubstr("more than the 5000 rows that the server takes in one call: its "
+                                   "max_rows is 5000"));
   Zeros none(0);
   EXPECT_EQ(ReadExamples(limits, &none).status().message(), "no rows");
+}
+
+TEST(ReadExamplesTest, NamesTheMessageSizeWhereThatBinds) {
+  Zeros rows(1'000);
+  EXPECT_THAT(std::string(ReadExamples(MakeLimits(1'024, 5'000), &rows).status().message()),
+              ::testing::HasSubstr("one call: its max_message_bytes is 1024"));
 }
 
 }  // namespace
