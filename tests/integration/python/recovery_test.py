@@ -227,6 +227,8 @@ class DamagedLogTest(RecoveryTest):
             changed = facts.execute(
                 "UPDATE folder SET value = 'another' WHERE name = 'log_boot_id'").rowcount
         self.assertEqual(changed, 1)
+        # With its last connection SQLite's write-ahead log went, and in order.
+        pathlib.Path(f"{self.data}/RUNNING").unlink()
         self.assert_cut_and_told(log)
 
     def test_what_was_not_written_to_its_end_is_cut_and_told(self):
