@@ -31,7 +31,7 @@ int64_t NameBytes(const ModelSettings& settings, bool stored) {
   for (const auto* names :
        {&settings.feature_names, &settings.class_names, &settings.target_names}) {
     for (const std::string& name : *names) {
-      bytes += sizeof(name) + (name.size() > kWithin ? name.size() + kAllocation : 0);
+      bytes += sizeof(std::string) + (name.size() > kWithin ? name.size() + kAllocation : 0);
       if (stored) bytes += name.size() + kQuotes;
     }
   }
