@@ -16,82 +16,6 @@ Keeper::Keeper(Store* store, const engine::Executor* executor, Options options)
 
 Keeper::~Keeper() { CloseLog(); }
 
-void Keeper::SetFailureListener(std::function<void()> listener) {
-  MutexLock lock(&mutex_);
-  listener_ = std::move(listener);
-}
-
-void Keeper::SetConditionListener(ConditionListener listener) {
-  MutexLock lock(&mutex_);
-  condition_listener_ = std::move(listener);
-}
-
-void Keeper::TellCondition(const std::string& id, const std::string& uid,
-                           ModelCondition condition) {
-  ConditionListener listener;
-  {
-    MutexLock lock(&mutex_);
-    listener = condition_listener_;
-  }
-  if (listener) listener(id, uid, condition);
-}
-
-void Keeper::SetLoadListener(std::function<void()> listener) {
-  MutexLock lock(&mutex_);
-  load_listener_ = std::move(listener);
-}
-
-void Keeper::TellLoaded() {
-  std::function<void()> listener;
-  {
-    MutexLock lock(&mutex_);
-    listener = load_listener_;
-  }
-  if (listener) listener();
-}
-
-void Keeper::SetInexactListener(InexactListener listener) {
-  MutexLock lock(&mutex_);
-  inexact_listener_ = std::move(listener);
-}
-
-void Keeper::TellInexact(const InexactReplay& replay) {
-  InexactListener listener;
-  {
-    MutexLock lock(&mutex_);
-    listener = inexact_listener_;
-  }
-  if (listener) listener(replay);
-}
-
-void Keeper::SetDamageListener(DamageListener listener) {
-  MutexLock lock(&mutex_);
-  damage_listener_ = std::move(listener);
-}
-
-void Keeper::TellDamage(const std::string& what) {
-  DamageListener listener;
-  {
-    MutexLock lock(&mutex_);
-    listener = damage_listener_;
-  }
-  if (listener) listener(what);
-}
-
-void Keeper::SetTornTailListener(TornTailListener listener) {
-  MutexLock lock(&mutex_);
-  torn_tail_listener_ = std::move(listener);
-}
-
-void Keeper::TellTornTail(const std::string& what) {
-  TornTailListener listener;
-  {
-    MutexLock lock(&mutex_);
-    listener = torn_tail_listener_;
-  }
-  if (listener) listener(what);
-}
-
 absl::Status Keeper::OpenLog(const LogVisitor& visit, LogFindings* findings) {
   CloseLog();
   absl::StatusOr<std::unique_ptr<Log>> opened = store_->OpenLog(visit, findings);
@@ -135,14 +59,12 @@ uint64_t Keeper::Append(RecordKey key, std::string payload, Log::Done done) {
 }
 
 void Keeper::Fail(const absl::Status& status) {
-  std::function<void()> listener;
   {
     MutexLock lock(&mutex_);
     if (log_ == nullptr || !status_.ok()) return;
     status_ = status;
-    listener = listener_;
   }
-  if (listener) listener();
+  failure_.Tell();
 }
 
 std::shared_ptr<Log> Keeper::log() const {

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "engine/core/executor.h"
 #include "engine/core/mutex.h"
+#include "server/models/observer.h"
 #include "server/models/settings.h"
 #include "server/store/log.h"
 #include "server/store/store.h"
@@ -52,33 +53,19 @@ class Keeper {
   const engine::Executor& executor() const { return *executor_; }
   const Options& options() const { return options_; }
 
-  // Called when a model's numbers were read back, or could not be. It must not wait.
-  using ConditionListener =
-      std::function<void(const std::string& id, const std::string& uid, ModelCondition)>;
-  void SetConditionListener(ConditionListener listener);
-  void TellCondition(const std::string& id, const std::string& uid, ModelCondition condition);
-
-  // Called when numbers have come to memory. It must not wait.
-  void SetLoadListener(std::function<void()> listener);
-  void TellLoaded();
-  // Called when records were replayed that were computed with other numerics. It must not
-  // wait.
-  using InexactListener = std::function<void(const InexactReplay&)>;
-  void SetInexactListener(InexactListener listener);
-  void TellInexact(const InexactReplay& replay);
-
-  // Called with each damage that is found, of the log and of models. It must not wait.
-  using DamageListener = std::function<void(const std::string& what)>;
-  void SetDamageListener(DamageListener listener);
-  void TellDamage(const std::string& what);
-  // Called with what a crash left at the log's end, and is cut off. It must not wait.
-  using TornTailListener = std::function<void(const std::string& what)>;
-  void SetTornTailListener(TornTailListener listener);
-  void TellTornTail(const std::string& what);
-
-  // Called on the thread that finds the log closed, each time it is found so anew. It must
-  // not wait for the log.
-  void SetFailureListener(std::function<void()> listener);
+  // Who is told of what happens. None may wait, the last not for the log.
+  // A model's numbers were read back, or could not be: its id and uid.
+  Observer<std::string, std::string, ModelCondition>& condition() { return condition_; }
+  // Numbers have come to memory.
+  Observer<>& load() { return load_; }
+  // Records were replayed that were computed with other numerics.
+  Observer<InexactReplay>& inexact() { return inexact_; }
+  // Each damage that is found, of the log and of models.
+  Observer<std::string>& damage() { return damage_; }
+  // What a crash left at the log's end, and is cut off.
+  Observer<std::string>& torn_tail() { return torn_tail_; }
+  // The log was found closed: on the thread that did, each time it is found so anew.
+  Observer<>& failure() { return failure_; }
 
   // Reads the log from its beginning and opens it, in place of the one that failed, which
   // has answered all its records before this reads.
@@ -104,16 +91,16 @@ class Keeper {
   Store* const store_;
   const engine::Executor* const executor_;
   const Options options_;
+  Observer<std::string, std::string, ModelCondition> condition_;
+  Observer<> load_;
+  Observer<InexactReplay> inexact_;
+  Observer<std::string> damage_;
+  Observer<std::string> torn_tail_;
+  Observer<> failure_;
 
   mutable engine::Mutex mutex_;
   std::shared_ptr<Log> log_ ABSL_GUARDED_BY(mutex_);
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
-  std::function<void()> listener_ ABSL_GUARDED_BY(mutex_);
-  ConditionListener condition_listener_ ABSL_GUARDED_BY(mutex_);
-  std::function<void()> load_listener_ ABSL_GUARDED_BY(mutex_);
-  InexactListener inexact_listener_ ABSL_GUARDED_BY(mutex_);
-  DamageListener damage_listener_ ABSL_GUARDED_BY(mutex_);
-  TornTailListener torn_tail_listener_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

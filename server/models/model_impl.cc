@@ -57,8 +57,8 @@ absl::Status Model::Impl::LoadNumbers() {
     cold_.Clear();
     inexact_ = numbers_.inexact();
   }
-  keeper_->TellCondition(id_, uid_, ModelCondition::kReady);
-  keeper_->TellLoaded();
+  keeper_->condition().Tell(id_, uid_, ModelCondition::kReady);
+  keeper_->load().Tell();
   return absl::OkStatus();
 }
 
@@ -68,8 +68,8 @@ void Model::Impl::TellDamage(const absl::Status& damage) {
     if (!cold_.damage.ok()) return;
     cold_.damage = damage;
   }
-  keeper_->TellDamage(std::string(damage.message()));
-  keeper_->TellCondition(id_, uid_, ModelCondition::kFailed);
+  keeper_->damage().Tell(std::string(damage.message()));
+  keeper_->condition().Tell(id_, uid_, ModelCondition::kFailed);
 }
 
 absl::StatusOr<StoredSettings> Model::Impl::settings() const {

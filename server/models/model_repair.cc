@@ -62,8 +62,8 @@ absl::Status Model::Impl::PutReplacement(std::shared_ptr<const ModelSettings> se
     MutexLock lock(&mutex_);
     cold_.Clear();
   }
-  keeper_->TellCondition(id_, uid_, ModelCondition::kReady);
-  keeper_->TellLoaded();
+  keeper_->condition().Tell(id_, uid_, ModelCondition::kReady);
+  keeper_->load().Tell();
   return absl::OkStatus();
 }
 

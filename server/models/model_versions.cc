@@ -88,7 +88,7 @@ void Model::Impl::KeepVersion(int64_t number, std::shared_ptr<const Snapshot> sn
     if (!FindVersion(number).ok()) return;
     versions_[number] = {std::move(snapshot), absl::GetCurrentTimeNanos()};
   }
-  if (keeper_ != nullptr) keeper_->TellLoaded();
+  if (keeper_ != nullptr) keeper_->load().Tell();
 }
 
 absl::StatusOr<VersionDescription> Model::Impl::Publish(std::map<std::string, std::string> labels,

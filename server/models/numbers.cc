@@ -111,7 +111,7 @@ absl::Status Numbers::Damaged(absl::string_view why) const {
 
 void Numbers::TellInexact(const Recovered& recovered) {
   inexact_ = true;
-  keeper_->TellInexact(
+  keeper_->inexact().Tell(
       {id_, recovered.state.step, recovered.other_numerics, keeper_->options().numerics});
 }
 

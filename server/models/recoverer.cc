@@ -12,7 +12,7 @@ using engine::MutexLock;
 
 Recoverer::Recoverer(Keeper* keeper, ModelMap* models, absl::Duration retry_interval)
     : keeper_(keeper), models_(models), retry_interval_(retry_interval) {
-  keeper_->SetFailureListener([this] {
+  keeper_->failure().Set([this] {
     const absl::Status why = keeper_->status();
     {
       MutexLock lock(&mutex_);
@@ -26,7 +26,7 @@ Recoverer::Recoverer(Keeper* keeper, ModelMap* models, absl::Duration retry_inte
 
 Recoverer::~Recoverer() {
   Stop();
-  keeper_->SetFailureListener(nullptr);
+  keeper_->failure().Set(nullptr);
 }
 
 absl::Status Recoverer::Start() {
@@ -100,8 +100,8 @@ absl::StatusOr<Recoverer::Contents> Recoverer::OpenLog() {
   };
   const absl::Status status = keeper_->OpenLog(visit, &contents.found);
   if (!status.ok()) return status;
-  for (const LogDamage& damage : contents.found.damage) keeper_->TellDamage(damage.what);
-  if (!contents.found.torn_tail.empty()) keeper_->TellTornTail(contents.found.torn_tail);
+  for (const LogDamage& damage : contents.found.damage) keeper_->damage().Tell(damage.what);
+  if (!contents.found.torn_tail.empty()) keeper_->torn_tail().Tell(contents.found.torn_tail);
   return contents;
 }
 

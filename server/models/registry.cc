@@ -73,12 +73,12 @@ Registry::Impl::Impl(const Limits& limits, WriterScheduler* scheduler, const Kee
     if (recoverer_.has_value()) recoverer_->StoreFailed(why);
   });
   keeper_.emplace(&*store_, keeping.executor, keeping.keeper);
-  keeper_->SetConditionListener(
+  keeper_->condition().Set(
       [this](const std::string& id, const std::string& uid, ModelCondition condition) {
         const bool ready = condition == ModelCondition::kReady;
         models_.Tell(id, uid, ready ? ModelHealth::kServing : ModelHealth::kNotServing);
       });
-  keeper_->SetLoadListener([this] { unloader_.Wake(); });
+  keeper_->load().Set([this] { unloader_.Wake(); });
   recoverer_.emplace(&*keeper_, &models_, keeping.retry_interval);
   checkpointer_.emplace(&*keeper_, &models_, keeping.checkpoints);
 }
@@ -358,15 +358,15 @@ void Registry::SetStorageListener(std::function<void(const absl::Status& storage
 }
 
 void Registry::SetInexactListener(std::function<void(const InexactReplay& replay)> listener) {
-  if (impl_->keeper() != nullptr) impl_->keeper()->SetInexactListener(std::move(listener));
+  if (impl_->keeper() != nullptr) impl_->keeper()->inexact().Set(std::move(listener));
 }
 
 void Registry::SetDamageListener(std::function<void(const std::string& what)> listener) {
-  if (impl_->keeper() != nullptr) impl_->keeper()->SetDamageListener(std::move(listener));
+  if (impl_->keeper() != nullptr) impl_->keeper()->damage().Set(std::move(listener));
 }
 
 void Registry::SetTornTailListener(std::function<void(const std::string& what)> listener) {
-  if (impl_->keeper() != nullptr) impl_->keeper()->SetTornTailListener(std::move(listener));
+  if (impl_->keeper() != nullptr) impl_->keeper()->torn_tail().Set(std::move(listener));
 }
 
 void Registry::Stop() { impl_->models().Stop(); }

@@ -177,8 +177,11 @@ absl::Status FolderStore::Apply(const StoreChange& change) {
   std::vector<std::string> removed;
   {
     MutexLock lock(&mutex_);
-    is_in_doubt_ = absl::IsUnavailable(status);
-    if (status.ok()) removed.swap(removed_in_doubt_);
+    if (absl::IsUnavailable(status)) is_in_doubt_ = true;
+    if (status.ok()) {
+      is_in_doubt_ = false;
+      removed.swap(removed_in_doubt_);
+    }
   }
   for (const std::string& name : removed) {
     files_->Remove(absl::StrCat(folder_.weights(), "/", name)).IgnoreError();
