@@ -80,11 +80,11 @@ class Checker {
         return StorageFailed(absl::StrCat("copy ", folder_.facts(), suffix, ": ", error.message()));
       }
     }
-    return Find(CheckCopy(path));
+    return Find(CheckCopy({path, (*copy)->path() + "/RUNNING", boot_id_}));
   }
 
-  absl::Status CheckCopy(const std::string& path) {
-    absl::StatusOr<std::unique_ptr<Facts>> facts = Facts::Open(path);
+  absl::Status CheckCopy(const Facts::Options& copy) {
+    absl::StatusOr<std::unique_ptr<Facts>> facts = Facts::Open(copy, &PosixFileSystem());
     if (!facts.ok()) return facts.status();
     const absl::StatusOr<std::vector<std::string>> findings = (*facts)->CheckIntegrity();
     if (!findings.ok()) return findings.status();

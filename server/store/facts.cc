@@ -10,10 +10,19 @@ namespace chainrule::server {
 
 using engine::MutexLock;
 
-absl::StatusOr<std::unique_ptr<Facts>> Facts::Open(const std::string& path) {
-  absl::StatusOr<Sqlite> database = Sqlite::Open(path);
+Facts::Facts(const Options& options, FileSystem* files, Sqlite database)
+    : database_(std::move(database)),
+      wal_(options.path + "-wal", options.running, options.boot_id, files) {}
+
+Facts::~Facts() {
+  MutexLock lock(&mutex_);
+  wal_.End(&database_);
+}
+
+absl::StatusOr<std::unique_ptr<Facts>> Facts::Open(const Options& options, FileSystem* files) {
+  absl::StatusOr<Sqlite> database = Sqlite::Open(options.path, files->sqlite_vfs());
   if (!database.ok()) return database.status();
-  auto facts = std::unique_ptr<Facts>(new Facts(*std::move(database)));
+  auto facts = std::unique_ptr<Facts>(new Facts(options, files, *std::move(database)));
   MutexLock lock(&facts->mutex_);
   if (absl::Status status = facts->Prepare(); !status.ok()) return status;
   return facts;
@@ -56,24 +65,15 @@ absl::Status Facts::Run(const char* sql, const Bound&... values) {
 
 template <typename Changes>
 absl::Status Facts::InTransaction(const Changes& changes) {
-  absl::Status status = database_.Run("BEGIN IMMEDIATE");
+  absl::Status status = wal_.Prepare(&database_);
+  if (status.ok()) status = database_.Run("BEGIN IMMEDIATE");
   if (status.ok()) status = changes();
   if (status.ok()) status = database_.Run("COMMIT");
   // The error is the first one's; what it undoes is nothing, if it fails as well.
   if (!status.ok() && database_.in_transaction()) database_.Run("ROLLBACK").IgnoreError();
-  if (absl::IsUnavailable(status)) has_torn_ = true;
-  if (status.ok() && has_torn_) BeginNewWal();
+  if (status.ok()) wal_.Committed();
+  if (absl::IsUnavailable(status)) wal_.Failed();
   return status;
-}
-
-// Behind the transaction that has just taken the place of a failed one, the rest of that may
-// stand, which would look like damage: ScanWal. The first write behind a checkpoint begins the
-// log anew. If one of both fails, the next transaction tries again.
-void Facts::BeginNewWal() {
-  absl::Status status = database_.Run("PRAGMA wal_checkpoint(RESTART)");
-  if (status.ok()) status = database_.Run(absl::StrCat("BEGIN IMMEDIATE;", kTouch, ";COMMIT"));
-  if (!status.ok() && database_.in_transaction()) database_.Run("ROLLBACK").IgnoreError();
-  has_torn_ = !status.ok();
 }
 
 absl::Status Facts::Apply(const StoreChange& change) {

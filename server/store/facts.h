@@ -15,6 +15,8 @@
 
 #include "absl/status/statusor.h"
 #include "engine/core/mutex.h"
+#include "server/store/facts_wal.h"
+#include "server/store/file_system.h"
 #include "server/store/sqlite.h"
 #include "server/store/store.h"
 
@@ -22,8 +24,17 @@ namespace chainrule::server {
 
 class Facts {
  public:
-  // Opens the database at `path`; makes it if it is not there.
-  static absl::StatusOr<std::unique_ptr<Facts>> Open(const std::string& path);
+  struct Options {
+    std::string path;     // of the database
+    std::string running;  // of the file that is there while its write-ahead log is
+    std::string boot_id;
+  };
+  // Opens the database; makes it if it is not there.
+  static absl::StatusOr<std::unique_ptr<Facts>> Open(const Options& options, FileSystem* files);
+
+  ~Facts();
+  Facts(const Facts&) = delete;
+  Facts& operator=(const Facts&) = delete;
 
   absl::StatusOr<std::vector<StoredModel>> Models();
   absl::StatusOr<std::vector<StoredRequest>> Requests();
@@ -41,12 +52,11 @@ class Facts {
   absl::StatusOr<std::vector<std::string>> CheckIntegrity();
 
  private:
-  explicit Facts(Sqlite database) : database_(std::move(database)) {}
+  Facts(const Options& options, FileSystem* files, Sqlite database);
   absl::Status Prepare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<SqliteStatement*> Statement(const char* sql) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Changes>
   absl::Status InTransaction(const Changes& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void BeginNewWal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Each appends to what is read, or changes.
   absl::Status ReadMaps(std::map<std::string, StoredModel>* models)
@@ -67,9 +77,7 @@ class Facts {
   engine::Mutex mutex_;
   Sqlite database_ ABSL_GUARDED_BY(mutex_);
   std::map<const char*, SqliteStatement> statements_ ABSL_GUARDED_BY(mutex_);
-  // Frames of a transaction that was not ended may be in the write-ahead log: one that failed,
-  // or what an earlier life left.
-  bool has_torn_ ABSL_GUARDED_BY(mutex_) = true;
+  FactsWal wal_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

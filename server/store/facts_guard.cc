@@ -18,7 +18,7 @@ bool HasContent(FileSystem* files, const std::string& path) {
 
 // The facts were there before the first file of weights, and before the first segment.
 absl::Status CheckDatabase(const DataFolder& folder, FileSystem* files) {
-  if (HasContent(&PosixFileSystem(), folder.facts())) return absl::OkStatus();
+  if (HasContent(files, folder.facts())) return absl::OkStatus();
   for (const std::string& of : {folder.weights(), folder.log()}) {
     const absl::StatusOr<std::vector<std::string>> names = files->List(of);
     if (!names.ok() || names->empty()) continue;
@@ -34,16 +34,16 @@ absl::Status CheckFactsFiles(const DataFolder& folder, FileSystem* files,
                              const std::string& boot_id) {
   if (absl::Status status = CheckDatabase(folder, files); !status.ok()) return status;
   const std::string wal = folder.facts() + "-wal";
-  const absl::StatusOr<std::string> running = PosixFileSystem().Read(folder.running(), 0, 64);
+  const absl::StatusOr<std::string> running = files->Read(folder.running(), 0, 64);
   if (!running.ok() && !absl::IsNotFound(running.status())) return running.status();
-  if (!HasContent(&PosixFileSystem(), wal)) {
+  if (!HasContent(files, wal)) {
     if (!running.ok()) return absl::OkStatus();
     return StorageDamaged(
         wal, absl::StrCat("is gone or empty, and the last server did not end in order; restore a "
                           "backup, or remove ",
                           folder.running(), " to go on without what it held"));
   }
-  const absl::StatusOr<WalScan> scan = ScanWal(&PosixFileSystem(), wal);
+  const absl::StatusOr<WalScan> scan = ScanWal(files, wal);
   if (!scan.ok()) return scan.status();
   // While the machine runs on, what was written is there, in order. After its fall one
   // transaction, that was not synced, may be there in parts.

@@ -16,7 +16,6 @@ namespace chainrule::server {
 // DATA_LOSS, MODEL_DAMAGED: the database is gone though there are files that it knew; its
 // write-ahead log is gone though nobody ended in order; or a frame of that log is damaged:
 // the file and the byte. `boot_id` tells one start of the machine from another, as in RUNNING.
-// The facts are read from the disk itself, weights and log by `files`.
 absl::Status CheckFactsFiles(const DataFolder& folder, FileSystem* files,
                              const std::string& boot_id);
 

@@ -12,6 +12,7 @@ inline constexpr int64_t kFactsVersion = 1;
 inline constexpr char kFactsPragmas[] =
     "PRAGMA locking_mode=EXCLUSIVE;"
     "PRAGMA journal_mode=WAL;"
+    "PRAGMA wal_autocheckpoint=0;"  // FactsWal does
     "PRAGMA synchronous=FULL;"
     "PRAGMA foreign_keys=ON;"
     "PRAGMA trusted_schema=OFF;"
@@ -68,9 +69,6 @@ CREATE TABLE requests (
 )sql";
 
 inline constexpr char kReadValues[] = "SELECT name, value FROM folder";
-// A write that changes nothing.
-inline constexpr char kTouch[] = "INSERT OR REPLACE INTO folder VALUES ('probe', '')";
-
 inline constexpr char kPutValue[] = "INSERT OR REPLACE INTO folder VALUES (?, ?)";
 
 inline constexpr char kReadModels[] =

@@ -51,6 +51,8 @@ class FileSystem {
   virtual absl::Status MakeFolder(const std::string& folder) = 0;
   // Creations, renames and removals in the folder are on the disk when this returns OK.
   virtual absl::Status SyncFolder(const std::string& folder) = 0;
+  // The name of SQLite's VFS for databases on this file system; null: SQLite's own, of the disk.
+  virtual const char* sqlite_vfs() const { return nullptr; }
 };
 
 FileSystem& PosixFileSystem();

@@ -54,14 +54,6 @@ std::string UidOf(absl::string_view name) {
   return std::string(name);
 }
 
-// Of the disk itself; it need not be there.
-absl::Status RemoveFile(const std::string& path) {
-  FileSystem& disk = PosixFileSystem();
-  const absl::Status status = disk.Remove(path);
-  if (absl::IsNotFound(status)) return absl::OkStatus();
-  return status.ok() ? disk.SyncFolder(FolderOf(path)) : status;
-}
-
 }  // namespace
 
 FolderStore::FolderStore(const Options& options, FileSystem* files, DataFolder folder,
@@ -72,9 +64,11 @@ absl::StatusOr<std::unique_ptr<FolderStore>> FolderStore::Open(const Options& op
                                                                FileSystem* files) {
   absl::StatusOr<DataFolder> folder = DataFolder::Open(options.folder, files);
   if (!folder.ok()) return AsStoreError(folder.status());
-  absl::Status sound = CheckFactsFiles(*folder, files, BootId(options.boot_id, files));
+  const std::string boot_id = BootId(options.boot_id, files);
+  absl::Status sound = CheckFactsFiles(*folder, files, boot_id);
   if (!sound.ok()) return AsStoreError(sound);
-  absl::StatusOr<std::unique_ptr<Facts>> facts = Facts::Open(folder->facts());
+  absl::StatusOr<std::unique_ptr<Facts>> facts =
+      Facts::Open({folder->facts(), folder->running(), boot_id}, files);
   if (!facts.ok()) return facts.status();
   auto store = std::unique_ptr<FolderStore>(
       new FolderStore(options, files, *std::move(folder), *std::move(facts)));
@@ -82,9 +76,6 @@ absl::StatusOr<std::unique_ptr<FolderStore>> FolderStore::Open(const Options& op
   if (absl::Status status = store->ClearStrays(); !status.ok()) return AsStoreError(status);
   return store;
 }
-
-// Before the facts are closed, with which their write-ahead log goes.
-FolderStore::~FolderStore() { RemoveFile(folder_.running()).IgnoreError(); }
 
 // Acknowledged steps may be lost if the last life neither ended in order nor synced what
 // it acknowledged, and the machine's memory is not what it was.
@@ -100,15 +91,10 @@ absl::Status FolderStore::BeginLife() {
   incarnation_ = (*values)["incarnation"];
   if (incarnation_.empty() || lost) incarnation_ = RandomIncarnation();
   log_is_sound_ = in_order;
-  // RUNNING vouches for a write-ahead log that was begun anew, with the first change.
-  absl::Status status = RemoveFile(folder_.running());
-  if (!status.ok()) return AsStoreError(status);
-  status = facts_->PutValues({{"incarnation", incarnation_},
-                              {"ended_in_order", "0"},
-                              {"durability", options_.sync ? "sync" : "relaxed"},
-                              {"boot_id", boot_id_}});
-  if (!status.ok()) return status;
-  return AsStoreError(WriteFileAtomically(PosixFileSystem(), folder_.running(), {boot_id_}));
+  return facts_->PutValues({{"incarnation", incarnation_},
+                            {"ended_in_order", "0"},
+                            {"durability", options_.sync ? "sync" : "relaxed"},
+                            {"boot_id", boot_id_}});
 }
 
 // What no fact names. Of a model that is known it is a checkpoint that was replaced, or was

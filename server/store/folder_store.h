@@ -36,11 +36,10 @@ class FolderStore : public Store {
     std::string boot_id;
   };
 
-  // Errors: DataFolder::Open's, Facts::Open's. `files` outlives the store; SQLite and the
-  // lock do not go through it.
+  // Errors: DataFolder::Open's, Facts::Open's. `files` outlives the store; the lock
+  // does not go through it.
   static absl::StatusOr<std::unique_ptr<FolderStore>> Open(const Options& options,
                                                            FileSystem* files);
-  ~FolderStore() override;
   FolderStore(const FolderStore&) = delete;
   FolderStore& operator=(const FolderStore&) = delete;
 

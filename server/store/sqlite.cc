@@ -27,6 +27,12 @@ absl::Status Error(sqlite3* database) {
   }
 }
 
+// SQLite would let others read it; its other files take over this one's mode.
+void MakePrivate(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor >= 0) close(descriptor);
+}
+
 }  // namespace
 
 void SqliteStatement::Finalize::operator()(sqlite3_stmt* statement) const {
@@ -83,13 +89,11 @@ std::string SqliteStatement::Text(int column) const {
 
 void Sqlite::Close::operator()(sqlite3* database) const { sqlite3_close(database); }
 
-absl::StatusOr<Sqlite> Sqlite::Open(const std::string& path) {
-  // SQLite would let others read it; its other files take over this one's mode.
-  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (descriptor >= 0) close(descriptor);
+absl::StatusOr<Sqlite> Sqlite::Open(const std::string& path, const char* vfs) {
+  if (vfs == nullptr) MakePrivate(path);
   sqlite3* database = nullptr;
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  const int code = sqlite3_open_v2(path.c_str(), &database, kFlags, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &database, kFlags, vfs);
   Sqlite sqlite;
   sqlite.database_.reset(database);
   if (code != SQLITE_OK) return StorageFailed(absl::StrCat(path, ": ", sqlite3_errstr(code)));
@@ -109,6 +113,11 @@ absl::StatusOr<SqliteStatement> Sqlite::Prepare(absl::string_view sql) {
   SqliteStatement prepared;
   prepared.statement_.reset(statement);
   return prepared;
+}
+
+void Sqlite::KeepWalAtClose() {
+  const int code = sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  CHAINRULE_CHECK(code == SQLITE_OK);
 }
 
 bool Sqlite::in_transaction() const { return sqlite3_get_autocommit(database_.get()) == 0; }

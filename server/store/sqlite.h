@@ -45,13 +45,16 @@ class SqliteStatement {
 
 class Sqlite {
  public:
-  // Opens a database for reading and writing, made if it is not there.
-  static absl::StatusOr<Sqlite> Open(const std::string& path);
+  // Opens a database for reading and writing, made if it is not there. `vfs` is the name of
+  // SQLite's way to its files; null: the disk.
+  static absl::StatusOr<Sqlite> Open(const std::string& path, const char* vfs);
 
   // Runs statements that give no rows that matter.
   absl::Status Run(const std::string& sql);
   absl::StatusOr<SqliteStatement> Prepare(absl::string_view sql);
   bool in_transaction() const;
+  // The write-ahead log stays when the database is closed.
+  void KeepWalAtClose();
 
  private:
   struct Close {

@@ -1,6 +1,7 @@
 #include "tests/support/memory_file_system.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,35 +10,79 @@ namespace chainrule::server {
 
 using engine::MutexLock;
 
-class MemoryFileSystem::Handle : public WritableFile {
- public:
-  Handle(MemoryFileSystem* files, std::shared_ptr<File> file)
-      : files_(files), file_(std::move(file)) {}
+MemoryFileSystem::MemoryFileSystem() : vfs_(this) {}
+MemoryFileSystem::~MemoryFileSystem() = default;
 
-  absl::Status Append(absl::string_view bytes) override {
-    MutexLock lock(&files_->mutex_);
-    const absl::Status status = files_->Operate();
-    if (!status.ok()) bytes = bytes.substr(0, bytes.size() / 2);
-    file_->bytes.append(bytes.data(), bytes.size());
-    return status;
+absl::Status MemoryFileSystem::OpenFile::Append(absl::string_view bytes) {
+  return WriteAt(size(), bytes);
+}
+
+absl::Status MemoryFileSystem::OpenFile::WriteAt(int64_t offset, absl::string_view bytes) {
+  MutexLock lock(&files_->mutex_);
+  const absl::Status status = files_->Operate();
+  if (!status.ok()) bytes = bytes.substr(0, bytes.size() / 2);
+  Write(file_.get(), static_cast<size_t>(offset), bytes);
+  return status;
+}
+
+absl::Status MemoryFileSystem::OpenFile::Sync() {
+  MutexLock lock(&files_->mutex_);
+  return files_->Sync(file_.get());
+}
+
+// It may, or may not, be found cut after a power loss: SQLite depends on neither.
+absl::Status MemoryFileSystem::OpenFile::Truncate(int64_t size) {
+  MutexLock lock(&files_->mutex_);
+  if (absl::Status status = files_->Operate(); !status.ok()) return status;
+  file_->bytes.resize(static_cast<size_t>(size));
+  return absl::OkStatus();
+}
+
+std::string MemoryFileSystem::OpenFile::Read(int64_t offset, int64_t length) const {
+  MutexLock lock(&files_->mutex_);
+  if (offset >= static_cast<int64_t>(file_->bytes.size())) return "";
+  return file_->bytes.substr(static_cast<size_t>(offset), static_cast<size_t>(length));
+}
+
+int64_t MemoryFileSystem::OpenFile::size() const {
+  MutexLock lock(&files_->mutex_);
+  return static_cast<int64_t>(file_->bytes.size());
+}
+
+void MemoryFileSystem::Write(File* file, size_t offset, absl::string_view bytes) {
+  const size_t end = offset + bytes.size();
+  if (file->bytes.size() < end) file->bytes.resize(end);
+  file->bytes.replace(offset, bytes.size(), bytes.data(), bytes.size());
+  file->unsynced.emplace_back(offset, end);
+}
+
+absl::Status MemoryFileSystem::Sync(File* file) {
+  const absl::Status status = Operate();
+  status.ok() ? BringToDisk(file) : file->unsynced.clear();
+  return status;
+}
+
+void MemoryFileSystem::BringToDisk(File* file) {
+  for (const auto& [begin, written_end] : std::exchange(file->unsynced, {})) {
+    const size_t end = std::min(written_end, file->bytes.size());  // it may have been cut
+    if (begin >= end) continue;
+    if (file->synced.size() < end) file->synced.resize(end);
+    file->synced.replace(begin, end - begin, file->bytes, begin, end - begin);
   }
-
-  absl::Status Sync() override {
-    MutexLock lock(&files_->mutex_);
-    const absl::Status status = files_->Operate();
-    if (!status.ok()) file_->sync_failed = true;
-    if (!file_->sync_failed) file_->synced = file_->bytes.size();
-    return status;
-  }
-
- private:
-  MemoryFileSystem* const files_;
-  const std::shared_ptr<File> file_;
-};
+  file->synced.resize(std::min(file->synced.size(), file->bytes.size()));
+}
 
 void MemoryFileSystem::FailFrom(int64_t operation, absl::StatusCode code) {
   MutexLock lock(&mutex_);
   fail_from_ = operation;
+  fail_until_ = std::numeric_limits<int64_t>::max();
+  fail_code_ = code;
+}
+
+void MemoryFileSystem::FailAt(int64_t operation, absl::StatusCode code) {
+  MutexLock lock(&mutex_);
+  fail_from_ = operation;
+  fail_until_ = operation + 1;
   fail_code_ = code;
 }
 
@@ -46,28 +91,32 @@ int64_t MemoryFileSystem::operations() const {
   return operations_;
 }
 
+void MemoryFileSystem::LosePower() {
+  files_ = synced_files_;
+  fail_from_ = 0;
+}
+
 void MemoryFileSystem::Crash(int64_t torn_bytes) {
   MutexLock lock(&mutex_);
-  files_ = synced_files_;
+  LosePower();
   for (auto& [path, file] : files_) {
-    const size_t kept = file->synced + static_cast<size_t>(torn_bytes);
-    file->bytes.resize(std::min(file->bytes.size(), kept));
-    file->synced = file->bytes.size();
-    file->sync_failed = false;
+    const size_t begin = std::min(file->synced.size(), file->bytes.size());
+    file->synced.append(file->bytes, begin, static_cast<size_t>(torn_bytes));
+    file->bytes = file->synced;
+    file->unsynced.clear();
   }
-  fail_from_ = 0;
 }
 
 void MemoryFileSystem::CrashWithHole() {
   MutexLock lock(&mutex_);
-  files_ = synced_files_;
+  LosePower();
   for (auto& [path, file] : files_) {
-    const size_t lost = (file->bytes.size() - file->synced) / 2;
-    std::fill_n(file->bytes.begin() + static_cast<std::ptrdiff_t>(file->synced), lost, '\0');
-    file->synced = file->bytes.size();
-    file->sync_failed = false;
+    const size_t begin = std::min(file->synced.size(), file->bytes.size());
+    const size_t lost = (file->bytes.size() - begin) / 2;
+    std::fill_n(file->bytes.begin() + static_cast<std::ptrdiff_t>(begin), lost, '\0');
+    file->synced = file->bytes;
+    file->unsynced.clear();
   }
-  fail_from_ = 0;
 }
 
 void MemoryFileSystem::Damage(const std::string& path, int64_t offset) {
@@ -80,7 +129,19 @@ absl::StatusOr<std::unique_ptr<WritableFile>> MemoryFileSystem::Create(const std
   if (absl::Status status = Operate(); !status.ok()) return status;
   auto file = std::make_shared<File>();
   files_[path] = file;
-  return std::make_unique<Handle>(this, std::move(file));
+  return std::make_unique<OpenFile>(this, std::move(file));
+}
+
+absl::StatusOr<std::unique_ptr<MemoryFileSystem::OpenFile>> MemoryFileSystem::Open(
+    const std::string& path, bool make) {
+  MutexLock lock(&mutex_);
+  absl::StatusOr<std::shared_ptr<File>> file = Find(path);
+  if (absl::IsNotFound(file.status()) && make) {
+    if (absl::Status status = Operate(); !status.ok()) return status;
+    file = files_[path] = std::make_shared<File>();
+  }
+  if (!file.ok()) return file.status();
+  return std::make_unique<OpenFile>(this, *std::move(file));
 }
 
 absl::StatusOr<std::string> MemoryFileSystem::Read(const std::string& path, int64_t offset,
@@ -106,7 +167,7 @@ absl::Status MemoryFileSystem::Truncate(const std::string& path, int64_t size) {
   absl::StatusOr<std::shared_ptr<File>> file = Find(path);
   if (!file.ok()) return file.status();
   (*file)->bytes.resize(static_cast<size_t>(size));
-  if (!(*file)->sync_failed) (*file)->synced = (*file)->bytes.size();
+  BringToDisk(file->get());
   return absl::OkStatus();
 }
 
@@ -167,7 +228,8 @@ absl::Status MemoryFileSystem::SyncFolder(const std::string& folder) {
 
 absl::Status MemoryFileSystem::Operate() {
   ++operations_;
-  if (fail_from_ == 0 || operations_ < fail_from_) return absl::OkStatus();
+  const bool fails = fail_from_ > 0 && operations_ >= fail_from_ && operations_ < fail_until_;
+  if (!fails) return absl::OkStatus();
   return absl::Status(fail_code_, absl::StrCat("operation ", operations_, " fails"));
 }
 

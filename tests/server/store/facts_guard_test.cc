@@ -130,6 +130,23 @@ TEST_F(FactsGuardTest, WhatAKillLeavesOfAFrameIsNoDamage) {
   }
 }
 
+// It is cut before it begins anew, and not written over: a kill leaves the beginning of a frame.
+TEST_F(FactsGuardTest, TheWriteAheadLogIsCutWhenItIsLong) {
+  const std::string wal = kind_.path() + "/facts.sqlite-wal";
+  StoreChange change;
+  change.put_model = NamedModel("uid-a", "a");
+  uintmax_t longest = 0;
+  for (int i = 0; i < 6; ++i) {
+    longest = std::max(longest, fs::file_size(wal));
+    change.put_model->labels["text"] = std::string(1'000'000, static_cast<char>('a' + i));
+    ASSERT_TRUE(kind_.store().Apply(change).ok());
+  }
+  EXPECT_GT(longest, 4'000'000U);
+  EXPECT_LT(fs::file_size(wal), 2'000'000U);
+  CopyAgain();
+  EXPECT_EQ(Open().value(), 2U);
+}
+
 TEST_F(FactsGuardTest, AfterTheMachinesFallTheLastTransactionMayBeInParts) {
   std::string broken = ReadText(wal_);
   broken[WalEnd() - 10] ^= 4;

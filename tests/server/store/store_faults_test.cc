@@ -108,14 +108,6 @@ void ExpectRecovers(FolderKind* kind, const Life& life, const std::string& where
   next.End();
 }
 
-void UseMemory(FolderKind* kind) {
-  if (!std::filesystem::exists("/dev/shm")) return;
-  std::filesystem::remove_all(kind->options().folder);
-  kind->options().folder = absl::StrCat("/dev/shm/chainrule-store-faults-", getpid());
-  std::filesystem::remove_all(kind->options().folder);
-  std::filesystem::create_directories(kind->options().folder);
-}
-
 enum class Ending { kKill, kCrash, kCrashWithHole };
 
 // Of the process, or of the machine, which is then started anew.
@@ -131,7 +123,6 @@ TEST(StoreFaultsTest, AFailureAtAnyOperationRecoversToWhatWasAcknowledgedOrLater
     for (const Ending ending : {Ending::kKill, Ending::kCrash, Ending::kCrashWithHole}) {
       MemoryFileSystem files;
       FolderKind kind(&files);
-      UseMemory(&kind);
       const absl::StatusCode code = ending == Ending::kCrashWithHole
                                         ? absl::StatusCode::kResourceExhausted
                                         : absl::StatusCode::kUnavailable;
@@ -155,7 +146,6 @@ TEST(StoreFaultsTest, WhenTheDiskIsBackTheLogGoesOnInTheSameLife) {
   for (int64_t operation = 1; operation <= 12; ++operation) {
     MemoryFileSystem files;
     FolderKind kind(&files);
-    UseMemory(&kind);
     FolderStore* const store = *kind.TryOpen();
     Life first(store);
     ASSERT_TRUE(first.Begin() && first.Append());
@@ -182,17 +172,19 @@ TEST(StoreFaultsTest, WhenTheDiskIsBackTheLogGoesOnInTheSameLife) {
 
 TEST(StoreFaultsTest, AFolderThatIsHalfMadeIsMadeWhole) {
   int64_t operations = 0;
+  int64_t refused = 0;
   for (int64_t operation = 0; operation <= operations; ++operation) {
     MemoryFileSystem files;
     FolderKind kind(&files);
-    UseMemory(&kind);
     files.FailFrom(operation);
-    EXPECT_EQ(kind.TryOpen().ok(), operation == 0);
+    const bool opened = kind.TryOpen().ok();
+    if (!opened) ++refused;
+    EXPECT_TRUE(opened || operation > 0);
     if (operation == 0) operations = files.operations();
     files.Crash();
     EXPECT_TRUE(kind.TryOpen().ok()) << operation;
   }
-  EXPECT_GT(operations, 4);
+  EXPECT_GT(refused, 20) << "beyond them RUNNING is written, which can wait";
 }
 
 }  // namespace

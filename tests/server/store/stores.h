@@ -98,7 +98,7 @@ class MemoryKind : public StoreKind {
   MemoryStore store_;
 };
 
-// A data folder on the disk, or on another file system but for SQLite and the lock.
+// A data folder on the disk, or on another file system but for the lock.
 class FolderKind : public StoreKind {
  public:
   explicit FolderKind(FileSystem* files = &PosixFileSystem()) : files_(files) {
@@ -132,6 +132,7 @@ class FolderKind : public StoreKind {
   }
   void End() { store_.reset(); }
 
+  FolderStore& store() { return *store_; }  // the one that is open
   FolderStore::Options& options() { return options_; }
   const std::string& path() const { return options_.folder; }
 

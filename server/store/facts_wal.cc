@@ -1,0 +1,47 @@
+#include "server/store/facts_wal.h"
+
+#include <utility>
+
+#include "server/store/errors.h"
+
+namespace chainrule::server {
+namespace {
+
+constexpr int64_t kLongEnough = int64_t{4} << 20;
+
+}  // namespace
+
+FactsWal::FactsWal(std::string wal, std::string running, std::string boot_id, FileSystem* files)
+    : wal_(std::move(wal)),
+      running_(std::move(running)),
+      boot_id_(std::move(boot_id)),
+      files_(files) {}
+
+// SQLite begins its log anew over the old one, which is cut here first.
+absl::Status FactsWal::Prepare(Sqlite* database) {
+  if (!begin_anew_) return absl::OkStatus();
+  vouched_ = false;
+  absl::Status status = RemoveRunning();
+  if (!status.ok()) return StorageFailed(status.message());
+  status = database->Run("PRAGMA wal_checkpoint(TRUNCATE)");
+  begin_anew_ = !status.ok();
+  return status;
+}
+
+// What cannot be vouched for now is with the next transaction.
+void FactsWal::Committed() {
+  if (!vouched_) vouched_ = WriteFileAtomically(*files_, running_, {boot_id_}).ok();
+  begin_anew_ = files_->Size(wal_).value_or(0) >= kLongEnough;
+}
+
+void FactsWal::End(Sqlite* database) {
+  if (!RemoveRunning().ok()) database->KeepWalAtClose();
+}
+
+absl::Status FactsWal::RemoveRunning() {
+  const absl::Status status = files_->Remove(running_);
+  if (absl::IsNotFound(status)) return absl::OkStatus();
+  return status.ok() ? files_->SyncFolder(FolderOf(running_)) : status;
+}
+
+}  // namespace chainrule::server
