@@ -15,15 +15,16 @@ LifecycleWindow::LifecycleWindow(const Limits& limits)
                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { forgotten_.push_back(id); });
 }
 
-// When ids are forgotten is not stored. Whatever their number forced out was stored before
-// the oldest that is left, and what their age did before now less that age.
-absl::Status LifecycleWindow::Restore(const std::vector<StoredRequest>& requests) {
+// An older server did not store until when it forgot: what their number forced out was
+// stored before the oldest that is left, and what their age did before now less that age.
+absl::Status LifecycleWindow::Restore(const StoredRequests& stored) {
   MutexLock lock(&mutex_);
+  window_.ForgetUntil(stored.forgotten_until);
   window_.ForgetUntil(absl::Now() - limits_.request_id_age);
-  if (static_cast<int64_t>(requests.size()) >= limits_.request_id_count) {
-    window_.ForgetUntil(requests.front().time);
+  if (static_cast<int64_t>(stored.requests.size()) >= limits_.request_id_count) {
+    window_.ForgetUntil(stored.requests.front().time);
   }
-  for (const StoredRequest& request : requests) {
+  for (const StoredRequest& request : stored.requests) {
     absl::StatusOr<LifecycleOutcome> outcome = DecodeLifecycle(request.outcome);
     if (!outcome.ok()) return outcome.status();
     window_.Store(request.id, request.digest, *std::move(outcome), request.time);
@@ -72,6 +73,9 @@ void LifecycleWindow::Put(const LifecycleRequest& request, absl::Time time,
   change->put_request = {request.id, request.digest, time, EncodeLifecycle(outcome)};
   MutexLock lock(&mutex_);
   change->remove_requests = std::exchange(forgotten_, {});
+  if (window_.forgotten_until() > absl::InfinitePast()) {
+    change->requests_forgotten_until = window_.forgotten_until();
+  }
 }
 
 }  // namespace chainrule::server

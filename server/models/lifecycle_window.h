@@ -42,8 +42,8 @@ class LifecycleWindow {
  public:
   explicit LifecycleWindow(const Limits& limits);
 
-  // What was stored in an earlier life, oldest first. DATA_LOSS: it cannot be read.
-  absl::Status Restore(const std::vector<StoredRequest>& requests);
+  // What was stored in an earlier life. DATA_LOSS: it cannot be read.
+  absl::Status Restore(const StoredRequests& stored);
 
   struct Result {
     LifecycleOutcome outcome;

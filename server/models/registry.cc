@@ -89,7 +89,7 @@ Registry::Impl::~Impl() {
 }
 
 absl::Status Registry::Impl::Open() {
-  absl::StatusOr<std::vector<StoredRequest>> requests = keeper_->store()->Requests();
+  absl::StatusOr<StoredRequests> requests = keeper_->store()->Requests();
   if (!requests.ok()) return requests.status();
   if (absl::Status status = window_.Restore(*requests); !status.ok()) return status;
   absl::StatusOr<std::vector<StoredModel>> stored = keeper_->store()->Models();

@@ -22,7 +22,7 @@ class WatchedStore : public Store {
       : store_(store), failed_(std::move(failed)) {}
 
   absl::StatusOr<std::vector<StoredModel>> Models() override { return store_->Models(); }
-  absl::StatusOr<std::vector<StoredRequest>> Requests() override { return store_->Requests(); }
+  absl::StatusOr<StoredRequests> Requests() override { return store_->Requests(); }
   std::string incarnation() const override { return store_->incarnation(); }
   absl::Status Apply(const StoreChange& change) override { return Told(store_->Apply(change)); }
   absl::StatusOr<WeightsFile> WriteWeights(const std::string& uid, const std::string& label,

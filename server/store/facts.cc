@@ -102,6 +102,9 @@ absl::Status Facts::Change(const StoreChange& change) {
   for (const std::string& id : change.remove_requests) {
     if (status.ok()) status = Run(kRemoveRequest, id);
   }
+  if (change.requests_forgotten_until && status.ok()) {
+    status = Run(kPutForgottenUntil, absl::ToUnixNanos(*change.requests_forgotten_until));
+  }
   if (change.put_model && status.ok()) status = PutModel(*change.put_model);
   if (change.put_checkpoint && status.ok()) status = PutCheckpoint(*change.put_checkpoint);
   if (change.put_version && status.ok()) status = PutVersion(*change.put_version);

@@ -37,7 +37,7 @@ class Facts {
   Facts& operator=(const Facts&) = delete;
 
   absl::StatusOr<std::vector<StoredModel>> Models();
-  absl::StatusOr<std::vector<StoredRequest>> Requests();
+  absl::StatusOr<StoredRequests> Requests();
   // The files of weights that a checkpoint or a version names, by name.
   absl::StatusOr<std::vector<WeightsFile>> Weights();
   // The highest sequence that a checkpoint holds.

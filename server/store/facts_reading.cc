@@ -97,14 +97,18 @@ absl::Status Facts::ReadVersions(std::map<std::string, StoredModel>* models) {
   });
 }
 
-absl::StatusOr<std::vector<StoredRequest>> Facts::Requests() {
+absl::StatusOr<StoredRequests> Facts::Requests() {
   MutexLock lock(&mutex_);
-  std::vector<StoredRequest> requests;
-  const absl::Status status = ForEachRow(Statement(kReadRequests), [&](const SqliteStatement& row) {
-    requests.push_back(ReadRequest(row));
+  StoredRequests stored;
+  absl::Status status = ForEachRow(Statement(kReadRequests), [&](const SqliteStatement& row) {
+    stored.requests.push_back(ReadRequest(row));
   });
   if (!status.ok()) return status;
-  return requests;
+  status = ForEachRow(Statement(kReadForgottenUntil), [&](const SqliteStatement& row) {
+    stored.forgotten_until = absl::FromUnixNanos(row.Number(0));
+  });
+  if (!status.ok()) return status;
+  return stored;
 }
 
 absl::StatusOr<std::vector<WeightsFile>> Facts::Weights() {

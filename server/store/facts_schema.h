@@ -69,6 +69,12 @@ CREATE TABLE requests (
 )sql";
 
 inline constexpr char kReadValues[] = "SELECT name, value FROM folder";
+// Of the requests: nanoseconds since 1970.
+inline constexpr char kReadForgottenUntil[] =
+    "SELECT value FROM folder WHERE name = 'requests_forgotten_until'";
+inline constexpr char kPutForgottenUntil[] =
+    "INSERT OR REPLACE INTO folder VALUES ('requests_forgotten_until', ?)";
+
 inline constexpr char kPutValue[] = "INSERT OR REPLACE INTO folder VALUES (?, ?)";
 
 inline constexpr char kReadModels[] =

@@ -44,7 +44,7 @@ class FolderStore : public Store {
   FolderStore& operator=(const FolderStore&) = delete;
 
   absl::StatusOr<std::vector<StoredModel>> Models() override { return facts_->Models(); }
-  absl::StatusOr<std::vector<StoredRequest>> Requests() override { return facts_->Requests(); }
+  absl::StatusOr<StoredRequests> Requests() override { return facts_->Requests(); }
   std::string incarnation() const override;
   absl::Status Apply(const StoreChange& change) override;
   absl::StatusOr<WeightsFile> WriteWeights(const std::string& uid, const std::string& label,

@@ -21,12 +21,11 @@ absl::StatusOr<std::vector<StoredModel>> MemoryStore::Models() {
   return models;
 }
 
-absl::StatusOr<std::vector<StoredRequest>> MemoryStore::Requests() {
+absl::StatusOr<StoredRequests> MemoryStore::Requests() {
   MutexLock lock(&mutex_);
-  std::vector<StoredRequest> requests = requests_;
-  std::stable_sort(requests.begin(), requests.end(),
-                   [](const auto& a, const auto& b) { return a.time < b.time; });
-  return requests;
+  StoredRequests stored = requests_;
+  std::ranges::stable_sort(stored.requests, {}, &StoredRequest::time);
+  return stored;
 }
 
 absl::Status MemoryStore::Apply(const StoreChange& change) {
@@ -86,13 +85,17 @@ void MemoryStore::ApplyToModels(const StoreChange& change) {
 
 void MemoryStore::ApplyToRequests(const StoreChange& change) {
   for (const std::string& id : change.remove_requests) Erase(id);
+  if (change.requests_forgotten_until) {
+    requests_.forgotten_until = *change.requests_forgotten_until;
+  }
   if (!change.put_request) return;
   Erase(change.put_request->id);
-  requests_.push_back(*change.put_request);
+  requests_.requests.push_back(*change.put_request);
 }
 
 void MemoryStore::Erase(const std::string& request) {
-  std::erase_if(requests_, [&](const StoredRequest& stored) { return stored.id == request; });
+  std::erase_if(requests_.requests,
+                [&](const StoredRequest& stored) { return stored.id == request; });
 }
 
 absl::StatusOr<WeightsFile> MemoryStore::WriteWeights(const std::string& uid,

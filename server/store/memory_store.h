@@ -28,7 +28,7 @@ class MemoryStore : public Store {
   explicit MemoryStore(Options options);
 
   absl::StatusOr<std::vector<StoredModel>> Models() override;
-  absl::StatusOr<std::vector<StoredRequest>> Requests() override;
+  absl::StatusOr<StoredRequests> Requests() override;
   std::string incarnation() const override { return options_.incarnation; }
   absl::Status Apply(const StoreChange& change) override;
   absl::StatusOr<WeightsFile> WriteWeights(const std::string& uid, const std::string& label,
@@ -82,7 +82,7 @@ class MemoryStore : public Store {
   const std::shared_ptr<MemoryRecords> records_ = std::make_shared<MemoryRecords>();
   mutable engine::Mutex mutex_;
   std::map<std::string, StoredModel> models_ ABSL_GUARDED_BY(mutex_);  // by uid
-  std::vector<StoredRequest> requests_ ABSL_GUARDED_BY(mutex_);
+  StoredRequests requests_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Weights> weights_ ABSL_GUARDED_BY(mutex_);
   int64_t files_written_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status fault_ ABSL_GUARDED_BY(mutex_);

@@ -78,6 +78,12 @@ struct StoredRequest {
   std::string outcome;  // the store does not read it
 };
 
+struct StoredRequests {
+  std::vector<StoredRequest> requests;  // oldest first
+  // StoreChange's, as last put.
+  absl::Time forgotten_until = absl::InfinitePast();
+};
+
 // Facts that change together, or not at all. What is unset stays.
 struct StoreChange {
   std::optional<ModelFacts> put_model;      // a new uid, or one that is there; not its checkpoint
@@ -98,7 +104,8 @@ struct StoreChange {
   };
   std::optional<VersionName> remove_version;
   std::optional<StoredRequest> put_request;
-  std::vector<std::string> remove_requests;  // ids
+  std::vector<std::string> remove_requests;            // ids
+  std::optional<absl::Time> requests_forgotten_until;  // RequestWindow::forgotten_until
 };
 
 // Numbers on their way to a file or back.
@@ -114,7 +121,7 @@ class Store {
 
   // What there is, by uid. For start-up.
   virtual absl::StatusOr<std::vector<StoredModel>> Models() = 0;
-  virtual absl::StatusOr<std::vector<StoredRequest>> Requests() = 0;  // oldest first
+  virtual absl::StatusOr<StoredRequests> Requests() = 0;
   // Tells this life of the data from one in which acknowledged steps were lost
   // (Model.incarnation).
   virtual std::string incarnation() const = 0;

@@ -68,7 +68,7 @@ TEST_P(FrozenFolderTest, OpensWithAllThatIsInIt) {
              SampleCheckpoint(1));
   ExpectSame(*(*store)->ReadWeights(model.versions[0].weights, SampleNetwork()),
              SampleCheckpoint(1000));
-  const StoredRequest request = (*store)->Requests()->at(0);
+  const StoredRequest request = (*store)->Requests()->requests.at(0);
   EXPECT_EQ(request.id, expected.put_request->id);
   EXPECT_EQ(request.digest, expected.put_request->digest);
   EXPECT_EQ(request.outcome, expected.put_request->outcome);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/models/kept_models.h"
@@ -162,6 +164,29 @@ TEST(DurableTest, LifecycleCallsHappenOnceAlsoAcrossACrash) {
   EXPECT_TRUE(*models.registry().Delete("iris", "", {kDelete, {3, 4}}));
   EXPECT_EQ(Reason(models.registry().Delete("iris", "", {kDelete, {3, 5}}).status()),
             "REQUEST_ID_REUSED");
+}
+
+// A UUIDv7 of now.
+std::string IdOfNow() {
+  const int64_t milliseconds = absl::ToUnixMillis(absl::Now());
+  return absl::StrFormat("%08x-%04x-7cc3-98c4-dc0c0c07398f", milliseconds >> 16,
+                         milliseconds & 0xffff);
+}
+
+TEST(DurableTest, LifecycleIdThatWasForgottenIsRefusedAlsoByAServerThatRemembersMore) {
+  Limits limits;
+  limits.request_id_count = 1;
+  KeptModels models(limits);
+  const Registry::Request first = {IdOfNow(), {1, 1}};
+  const auto create = [&](const std::string& id, const Registry::Request& request) {
+    return models.registry().Create(id, TestSettings(), {}, {}, request).status();
+  };
+  ASSERT_TRUE(create("a", first).ok());
+  ASSERT_TRUE(create("b", {kId, {2, 2}}).ok());
+  ASSERT_TRUE(create("c", {"919108f7-52d1-4320-9bac-f847db4148ab", {3, 3}}).ok());
+  models.set_limits(Limits());
+  models.Crash();
+  EXPECT_EQ(Reason(create("d", first)), "REQUEST_ID_EXPIRED");
 }
 
 TEST(DurableTest, LabelsAndEtagSurvive) {

@@ -293,10 +293,10 @@ TEST(FolderStoreTest, AFullDiskIsSaidAndPasses) {
         store.WriteWeights("uid", "checkpoint", network, TestCheckpoint(network)).status();
     EXPECT_EQ(engine::GetErrorDetail(written).reason, "STORAGE_FAILED") << written;
     EXPECT_TRUE(store.ReadWeights(file, TestNetwork()).ok()) << "reading goes on";
-    EXPECT_THAT(*store.Requests(), IsEmpty());
+    EXPECT_THAT(store.Requests()->requests, IsEmpty());
   }
   EXPECT_TRUE(store.Apply(change).ok());
-  EXPECT_EQ(store.Requests()->size(), 1U);
+  EXPECT_EQ(store.Requests()->requests.size(), 1U);
   EXPECT_TRUE(store.WriteWeights("uid", "checkpoint", network, TestCheckpoint(network)).ok());
 }
 

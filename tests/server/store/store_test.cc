@@ -80,7 +80,7 @@ class StoreTest : public testing::TestWithParam<std::function<std::unique_ptr<St
 TEST_P(StoreTest, IsEmptyAtFirst) {
   Store& store = Open();
   EXPECT_THAT(*store.Models(), IsEmpty());
-  EXPECT_THAT(*store.Requests(), IsEmpty());
+  EXPECT_THAT(store.Requests()->requests, IsEmpty());
   EXPECT_FALSE(store.incarnation().empty());
 }
 
@@ -168,7 +168,7 @@ TEST_P(StoreTest, AChangeOfAModelThatIsGoneChangesNothing) {
   change.put_checkpoint = {"nobody", {}};
   change.put_request = TestRequest("r", 1);
   EXPECT_EQ(Open().Apply(change).code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(*Open().Requests(), IsEmpty());
+  EXPECT_THAT(Open().Requests()->requests, IsEmpty());
   StoreChange version;
   version.put_version = {"nobody", {}};
   EXPECT_EQ(Open().Apply(version).code(), absl::StatusCode::kNotFound);
@@ -180,7 +180,7 @@ TEST_P(StoreTest, TwoModelsDoNotShareAnId) {
   change.put_request = TestRequest("r", 1);
   EXPECT_EQ(Open().Apply(change).code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(Open().Models()->size(), 1U);
-  EXPECT_THAT(*Open().Requests(), IsEmpty());
+  EXPECT_THAT(Open().Requests()->requests, IsEmpty());
 }
 
 TEST_P(StoreTest, KeepsRequestsOldestFirst) {
@@ -193,7 +193,7 @@ TEST_P(StoreTest, KeepsRequestsOldestFirst) {
   remove.remove_requests = {"r10", "unknown"};
   remove.put_request = TestRequest("r40", 40);
   ASSERT_TRUE(Open().Apply(remove).ok());
-  const std::vector<StoredRequest> requests = *Open().Requests();
+  const std::vector<StoredRequest> requests = Open().Requests()->requests;
   ASSERT_EQ(requests.size(), 3U);
   EXPECT_EQ(requests[0].id, "r20");
   EXPECT_EQ(requests[1].id, "r30");
@@ -201,6 +201,17 @@ TEST_P(StoreTest, KeepsRequestsOldestFirst) {
   EXPECT_EQ(requests[0].digest, TestRequest("", 0).digest);
   EXPECT_EQ(requests[0].time, absl::FromUnixSeconds(20));
   EXPECT_EQ(requests[0].outcome, TestRequest("", 0).outcome);
+}
+
+TEST_P(StoreTest, KeepsUntilWhenRequestsAreForgotten) {
+  EXPECT_EQ(Open().Requests()->forgotten_until, absl::InfinitePast());
+  for (const int64_t second : {5, 7}) {
+    StoreChange change;
+    change.requests_forgotten_until = absl::FromUnixSeconds(second);
+    ASSERT_TRUE(Open().Apply(change).ok());
+    ASSERT_TRUE(Open().Apply(StoreChange()).ok());
+    EXPECT_EQ(Open().Requests()->forgotten_until, absl::FromUnixSeconds(second));
+  }
 }
 
 TEST_P(StoreTest, ReadsBackTheNumbersItWrote) {
