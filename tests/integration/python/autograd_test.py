@@ -21,7 +21,10 @@ from chainrule.v1.model_service_pb2_grpc import ModelServiceStub  # noqa: E402
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
 from tensors import array_of, tensor  # noqa: E402
 
-ROWS, INPUTS, HIDDEN, OUTPUTS = 13, 5, 7, 3
+SMALL = (13, 5, 7, 3)  # rows, inputs, hidden units, outputs
+# Edges of every kernel's tiles, more than one block of rows, and layers whose gradients take
+# the ways of large ones.
+SHAPES = [(1, 1, 1, 1), (67, 130, 97, 33), (4_500, 9, 17, 2), (70, 513, 1_030, 11)]
 TOLERANCE = 1e-5  # of the largest entry of each tensor
 SLOPE, DELTA, L1, L2 = 0.2, 0.4, 0.01, 0.05
 
@@ -67,17 +70,19 @@ CASES = [(hidden, loss, last)
 class Problem:
     """A network's parameters and labelled rows, float32 numbers held as float64."""
 
-    def __init__(self, loss, seed):
+    def __init__(self, loss, seed, shape=SMALL):
+        rows, inputs, hidden, outputs = shape
         chance = numpy.random.RandomState(seed)
         draw = lambda *shape: chance.uniform(-1, 1, shape).astype(numpy.float32).astype(float)
-        self.x, self.weights = draw(ROWS, INPUTS), numpy.abs(draw(ROWS)) + 0.1
+        self.x, self.weights = draw(rows, inputs), numpy.abs(draw(rows)) + 0.1
         self.weights = self.weights.astype(numpy.float32).astype(float)
-        self.y = numpy.abs(draw(ROWS, OUTPUTS))
+        self.y = numpy.abs(draw(rows, outputs))
         if loss == "CATEGORICAL_CROSS_ENTROPY":
-            self.y = numpy.eye(OUTPUTS)[chance.randint(OUTPUTS, size=ROWS)]
-        widths = [INPUTS, HIDDEN, HIDDEN, OUTPUTS]
-        self.parameters = [(draw(units, inputs), draw(units))
-                           for inputs, units in zip(widths, widths[1:])]
+            self.y = numpy.eye(outputs)[chance.randint(outputs, size=rows)]
+        widths = [inputs, hidden, hidden, outputs]
+        self.parameters = [(draw(units, width) / numpy.float32(width ** 0.5), draw(units))
+                           for width, units in zip(widths, widths[1:])]
+        self.parameters = [(w.astype(numpy.float32).astype(float), b) for w, b in self.parameters]
 
 
 def expected(problem, activations, loss):
@@ -109,7 +114,8 @@ class AutogradTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = harness.ServerProcess(SERVER)
-        cls.channel = grpc.insecure_channel(cls.server.address)
+        cls.channel = grpc.insecure_channel(
+            cls.server.address, [("grpc.max_receive_message_length", 64 << 20)])
         cls.models = ModelServiceStub(cls.channel)
         cls.training = TrainingServiceStub(cls.channel)
 
@@ -124,7 +130,7 @@ class AutogradTest(unittest.TestCase):
             l1=L1, l2=L2, leaky_slope=SLOPE if activation == "LEAKY_RELU" else None)
             for (w, _), activation in zip(problem.parameters, activations)]
         spec = model_pb2.ModelSpec(
-            input_width=INPUTS, layers=layers, loss=model_pb2.Loss.Value(f"LOSS_{loss}"),
+            input_width=problem.x.shape[1], layers=layers, loss=model_pb2.Loss.Value(f"LOSS_{loss}"),
             normalization=normalization, multi_label=loss == "BINARY_CROSS_ENTROPY",
             huber_delta=DELTA if loss == "HUBER" else None)
         self.models.CreateModel(model_service_pb2.CreateModelRequest(
@@ -148,26 +154,37 @@ class AutogradTest(unittest.TestCase):
         error = numpy.abs(array_of(message) - wanted).max()
         self.assertLessEqual(error, TOLERANCE * max(largest, 1e-30), what)
 
+    def assert_gradients(self, name, problem, activations, loss):
+        self.create(name, problem, activations, loss)
+        answer = self.gradients(name, problem, problem.x)
+        mean, penalty, parameters, inputs, chain = expected(problem, activations, loss)
+        self.assertAlmostEqual(answer.loss, mean, delta=1e-5 * abs(mean))
+        self.assertAlmostEqual(answer.penalty, penalty, delta=1e-5 * penalty)
+        self.assertAlmostEqual(answer.weight_sum / problem.weights.sum(), 1, places=5)
+        self.assert_close(answer.input_gradients, inputs, "inputs")
+        for i, (dw, db) in enumerate(parameters):
+            self.assert_close(answer.layers[i].weights, dw, f"weights of layer {i}")
+            self.assert_close(answer.layers[i].biases, db, f"biases of layer {i}")
+        for i, values in enumerate(chain):
+            for part, value in zip(("z", "a", "dz", "da"), values):
+                self.assert_close(getattr(answer.activations[i], part), value,
+                                  f"{part} of layer {i}")
+
     def test_every_gradient_for_every_activation_and_loss(self):
         for number, (hidden, loss, last) in enumerate(CASES):
-            activations = [hidden, hidden, last]
             with self.subTest(hidden=hidden, loss=loss, last=last):
                 problem = Problem(loss, seed=number)
-                self.create(f"case-{number}", problem, activations, loss)
-                answer = self.gradients(f"case-{number}", problem, problem.x)
-                mean, penalty, parameters, inputs, chain = expected(problem, activations, loss)
-                self.assertAlmostEqual(answer.loss, mean, delta=1e-5 * abs(mean))
-                self.assertAlmostEqual(answer.penalty, penalty, delta=1e-5 * penalty)
-                self.assertAlmostEqual(answer.weight_sum, problem.weights.sum(), places=4)
-                self.assert_close(answer.input_gradients, inputs, "inputs")
-                for i, (dw, db) in enumerate(parameters):
-                    self.assert_close(answer.layers[i].weights, dw, f"weights of layer {i}")
-                    self.assert_close(answer.layers[i].biases, db, f"biases of layer {i}")
-                for i, values in enumerate(chain):
-                    for part, value in zip(("z", "a", "dz", "da"), values):
-                        self.assert_close(getattr(answer.activations[i], part), value,
-                                          f"{part} of layer {i}")
+                self.assert_gradients(f"case-{number}", problem, [hidden, hidden, last], loss)
         self.assertEqual(len(CASES), 7 * (1 + 1 + 7 + 7))
+
+    def test_every_gradient_for_every_shape(self):
+        for number, shape in enumerate(SHAPES):
+            for loss in ("BINARY_CROSS_ENTROPY", "MEAN_SQUARED_ERROR"):
+                with self.subTest(shape=shape, loss=loss):
+                    problem = Problem(loss, number, shape)
+                    last = last_activations(loss)[0]
+                    self.assert_gradients(f"shape-{number}-{loss[:3].lower()}", problem,
+                                          ["TANH", "GELU", last], loss)
 
     def test_input_gradients_are_by_the_inputs_as_sent(self):
         problem = Problem("MEAN_SQUARED_ERROR", seed=1)
