@@ -84,8 +84,8 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(absl::string_view bytes) {
   return header.first_sequence > 0 ? absl::StatusOr<SegmentHeader>(header) : damaged;
 }
 
-void AppendFrame(uint64_t seed, const FrameHead& head, absl::string_view payload,
-                 std::string* out) {
+void AppendFrameHead(uint64_t seed, const FrameHead& head, absl::string_view payload,
+                     std::string* out) {
   CHAINRULE_CHECK(payload.size() <= std::numeric_limits<uint32_t>::max());
   CHAINRULE_CHECK(head.key.owner.size() <= std::numeric_limits<uint8_t>::max());
   const size_t begin = out->size();
@@ -103,7 +103,6 @@ void AppendFrame(uint64_t seed, const FrameHead& head, absl::string_view payload
   // The payload's checksum is covered, too, so that a head goes with its payload alone.
   const uint64_t checksum = Checksum(seed, absl::string_view(*out).substr(begin + kChecksumBytes));
   std::memcpy(out->data() + begin, &checksum, sizeof(checksum));
-  out->append(payload.data(), payload.size());
 }
 
 std::optional<FrameHead> ReadFrameHead(uint64_t seed, absl::string_view bytes) {

@@ -70,9 +70,10 @@ struct FrameHead {
 
   int64_t bytes() const { return head_bytes + int64_t{payload_bytes}; }
 };
-// Appends a frame to `out`; the head's lengths and checksums are filled in here. Requires a
-// payload below 4 GiB.
-void AppendFrame(uint64_t seed, const FrameHead& head, absl::string_view payload, std::string* out);
+// Appends what goes before the payload to `out`; the head's lengths and checksums are filled in
+// here. Requires a payload below 4 GiB.
+void AppendFrameHead(uint64_t seed, const FrameHead& head, absl::string_view payload,
+                     std::string* out);
 // The sound head that `bytes` begins with.
 std::optional<FrameHead> ReadFrameHead(uint64_t seed, absl::string_view bytes);
 // Whether a file's last `rest` bytes can be a frame whose writing ended too early. `bytes`:

@@ -29,6 +29,40 @@ bool IsNeeded(uint64_t first, uint64_t last, uint64_t sequence,
          });
 }
 
+// Frames on their way to a file: short ones together, as each write is a call of the kernel's,
+// long payloads from where they are.
+class FrameWriter {
+ public:
+  FrameWriter(uint64_t seed, WritableFile* file) : seed_(seed), file_(file) {}
+
+  absl::Status Append(const FrameHead& head, absl::string_view payload) {
+    const size_t before = gathered_.size();
+    AppendFrameHead(seed_, head, payload, &gathered_);
+    bytes_ += static_cast<int64_t>(gathered_.size() - before + payload.size());
+    if (payload.size() < kGathered) {
+      gathered_.append(payload.data(), payload.size());
+      return gathered_.size() < kGathered ? absl::OkStatus() : Flush();
+    }
+    absl::Status status = Flush();
+    return status.ok() ? file_->Append(payload) : status;
+  }
+  absl::Status Flush() {
+    if (gathered_.empty()) return absl::OkStatus();
+    absl::Status status = file_->Append(gathered_);
+    gathered_.clear();
+    return status;
+  }
+  int64_t bytes() const { return bytes_; }  // of all frames
+
+ private:
+  static constexpr size_t kGathered = size_t{64} << 10;
+
+  const uint64_t seed_;
+  WritableFile* const file_;
+  std::string gathered_;
+  int64_t bytes_ = 0;
+};
+
 std::string SegmentPath(const std::string& folder, uint64_t number) {
   return absl::StrCat(folder, "/", SegmentName(number));
 }
@@ -234,33 +268,31 @@ void TrainLog::Commit(std::vector<Waiting> group, bool sync, bool rotate) {
 }
 
 absl::Status TrainLog::Write(const std::vector<Waiting>& group, bool sync) {
-  const std::string bytes = Encode(group);
-  if (!bytes.empty()) {
-    if (absl::Status status = file_->Append(bytes); !status.ok()) return status;
-    MutexLock lock(&mutex_);
-    segments_.back().bytes += static_cast<int64_t>(bytes.size());
-  }
+  if (absl::Status status = AppendFrames(group); !status.ok()) return status;
   return sync ? file_->Sync() : absl::OkStatus();
 }
 
-std::string TrainLog::Encode(const std::vector<Waiting>& group) {
-  std::string bytes;
+absl::Status TrainLog::AppendFrames(const std::vector<Waiting>& group) {
+  FrameWriter writer(seed_, file_.get());
   FrameHead head;
   head.synced = synced();
   for (const Waiting& waiting : group) {
     head.sequence = waiting.sequence;
-    if (const auto index = indexer_.Due(bytes.empty(), waiting.sequence)) {
+    if (const auto index = indexer_.Due(writer.bytes() == 0, waiting.sequence)) {
       head.kind = FrameKind::kIndex;
       head.key = {};
-      AppendFrame(seed_, head, EncodeIndex(*index), &bytes);
+      if (auto status = writer.Append(head, EncodeIndex(*index)); !status.ok()) return status;
     }
     head.kind = FrameKind::kRecord;
     head.key = waiting.key;
-    const size_t before = bytes.size();
-    AppendFrame(seed_, head, waiting.payload, &bytes);
-    indexer_.Add(waiting.key, waiting.sequence, static_cast<int64_t>(bytes.size() - before));
+    const int64_t before = writer.bytes();
+    if (auto status = writer.Append(head, waiting.payload); !status.ok()) return status;
+    indexer_.Add(waiting.key, waiting.sequence, writer.bytes() - before);
   }
-  return bytes;
+  absl::Status status = writer.Flush();
+  MutexLock lock(&mutex_);
+  segments_.back().bytes += writer.bytes();
+  return status;
 }
 
 // The file is on the disk, under its name and with its header, before a record goes in.

@@ -65,7 +65,7 @@ class TrainLog : public Log {
   void WaitForWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Commit(std::vector<Waiting> group, bool sync, bool rotate);
   absl::Status Write(const std::vector<Waiting>& group, bool sync);
-  std::string Encode(const std::vector<Waiting>& group);
+  absl::Status AppendFrames(const std::vector<Waiting>& group);
   // What is left of the segments when some go, and what is to be done on the disk for it.
   struct Removal {
     std::vector<LogSegment> stubs;  // to be written

@@ -43,7 +43,11 @@ class Answers {
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-std::string PayloadOf(uint64_t sequence) { return absl::StrCat("record ", sequence, "!"); }
+// Some so long that they are written by themselves.
+std::string PayloadOf(uint64_t sequence) {
+  const size_t length = sequence % 5 == 0 ? size_t{70'000} : 0;
+  return absl::StrCat("record ", sequence, "!", std::string(length, 'r'));
+}
 
 TrainLog::Options OptionsOf(bool sync) {
   TrainLog::Options options;
