@@ -69,18 +69,32 @@ class PosixWritableFile : public WritableFile {
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return Error("write", path_, errno);
       bytes.remove_prefix(static_cast<size_t>(written));
+      size_ += written;
     }
+    BeginWriteback();
     return absl::OkStatus();
   }
 
   absl::Status Sync() override {
     if (fdatasync(descriptor_.get()) != 0) return Error("sync", path_, errno);
+    begun_ = size_;
     return absl::OkStatus();
   }
 
  private:
+  // The kernel lets much come together before it begins, and a Sync then waits for all of it.
+  // Whether this goes well is for the Sync to say.
+  void BeginWriteback() {
+    constexpr int64_t kWorthIt = int64_t{2} << 20;
+    if (size_ - begun_ < kWorthIt) return;
+    sync_file_range(descriptor_.get(), begun_, size_ - begun_, SYNC_FILE_RANGE_WRITE);
+    begun_ = size_;
+  }
+
   const std::string path_;
   const Descriptor descriptor_;
+  int64_t size_ = 0;
+  int64_t begun_ = 0;  // up to here
 };
 
 class Posix : public FileSystem {
