@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "server/app/address.h"
 
 namespace chainrule::server {
@@ -23,6 +24,9 @@ namespace {
 void PrepareLibrary() {
   static std::once_flag once;
   std::call_once(once, [] {
+    // Debian builds Abseil with its search for cycles of locks, of which gRPC takes some fifty a
+    // call: a tenth of what a small call costs.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     // What it has to say is in the statuses; its own log only where it was asked for.
     if (std::getenv("GRPC_VERBOSITY") == nullptr) {
       gpr_set_log_function([](gpr_log_func_args*) {});
