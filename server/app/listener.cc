@@ -121,9 +121,10 @@ absl::StatusOr<Listener> Listen(const Options& options, CallLoops* loops) {
   loops->AddTo(&builder);
   listener.grpc = BuildAndStart(*address, &builder);
   if (listener.grpc == nullptr) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen,
-                                               ": in use, not this machine's, or TLS files that "
-                                               "do not fit"));
+    const char* const why = options.tls_cert.empty()
+                                ? ": in use, or not this machine's"
+                                : ": in use, not this machine's, or TLS files that do not fit";
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen, why));
   }
   if (address->is_unix()) listener.port = 0;
   loops->Start();

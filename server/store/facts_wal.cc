@@ -9,6 +9,17 @@ namespace {
 
 constexpr int64_t kLongEnough = int64_t{4} << 20;
 
+// Puts the log into the database, and cuts it.
+absl::Status Truncate(Sqlite* database) {
+  absl::StatusOr<SqliteStatement> checkpoint =
+      database->Prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!checkpoint.ok()) return checkpoint.status();
+  const absl::StatusOr<bool> row = checkpoint->Step();
+  if (!row.ok()) return row.status();
+  const bool busy = !*row || checkpoint->Number(0) != 0;
+  return busy ? StorageFailed("the facts' write-ahead log is being read") : checkpoint->Run();
+}
+
 }  // namespace
 
 FactsWal::FactsWal(std::string wal, std::string running, std::string boot_id, FileSystem* files)
@@ -23,7 +34,7 @@ absl::Status FactsWal::Prepare(Sqlite* database) {
   vouched_ = false;
   absl::Status status = RemoveRunning();
   if (!status.ok()) return StorageFailed(status.message());
-  status = database->Run("PRAGMA wal_checkpoint(TRUNCATE)");
+  status = Truncate(database);
   begin_anew_ = !status.ok();
   return status;
 }
