@@ -3,6 +3,7 @@
 namespace chainrule::engine {
 
 std::span<float> DoubleBuffer::next() {
+  if (in_place()) return owned_->span();
   if (next_ == nullptr) {
     const int64_t blocks = static_cast<int64_t>(current_->size()) / network_.block_size();
     next_ = std::make_shared<AlignedBuffer>(network_.UnsetBlocks(blocks));
@@ -11,6 +12,7 @@ std::span<float> DoubleBuffer::next() {
 }
 
 void DoubleBuffer::Swap() {
+  if (in_place()) return;
   std::shared_ptr<AlignedBuffer> before = std::move(owned_);
   current_ = next_;
   owned_ = std::move(next_);

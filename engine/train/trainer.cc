@@ -63,8 +63,8 @@ class Trainer::Impl {
   void BeginEpoch();
   absl::Status RunBatch();
   UpdateBlocks Blocks();
-  absl::StatusOr<BatchLoss> UpdateAtOnce();
-  absl::StatusOr<BatchLoss> UpdateInParts();
+  absl::Status UpdateAtOnce();
+  absl::Status UpdateInParts();
   void Commit(const BatchLoss& batch);
   absl::Status EndEpoch();
   absl::Status Validate(EpochReport* report);
@@ -73,7 +73,9 @@ class Trainer::Impl {
   bool OutOfTime() const;
   void Finish(StopReason reason);
   void RestoreBest();
-  absl::Status StopDiverged(absl::string_view what);
+  void Remember();
+  absl::Status Diverge(absl::string_view what);
+  void GoBack();
 
   const Network& network_;
   const Examples& examples_;
@@ -94,6 +96,16 @@ class Trainer::Impl {
 
   TrainProgress progress_;
   bool done_ = false;
+  // Where the state was shared last, from which the steps since can be taken again: the
+  // progress of then, without its reports, and how many those were.
+  ModelState shared_;
+  TrainProgress shared_progress_;
+  size_t shared_reports_ = 0;
+  // The current optimizer state is being written over.
+  bool overwrites_ = false;
+  // Why it diverged, while it takes the steps up to the last good one again.
+  absl::Status diverged_;
+  int64_t last_good_step_ = 0;
   RowSplit rows_;
   int64_t batch_size_ = 0;
   // Of the epoch `order_epoch_`; null: the rows as they came.
@@ -119,8 +131,8 @@ Trainer::Impl::Impl(const Network& network, const Examples& examples, const Exam
       options_(std::move(options)),
       executor_(executor),
       cancellation_(cancellation),
-      parameters_(network, std::move(state.parameters)),
-      optimizer_state_(network, std::move(state.optimizer)),
+      parameters_(network, std::move(state.parameters), DoubleBuffer::Next::kBeside),
+      optimizer_state_(network, std::move(state.optimizer), DoubleBuffer::Next::kInPlace),
       kept_normalization_(state.normalization),
       normalization_(std::move(state.normalization)),
       step_(state.step),
@@ -136,6 +148,7 @@ Trainer::Impl::Impl(const Network& network, const Examples& examples, const Exam
   batch_size_ =
       options_.batch_size > 0 ? std::min(options_.batch_size, training_rows()) : training_rows();
   done_ = progress_.epoch >= options_.epochs;
+  Remember();
 }
 
 absl::Status Trainer::Impl::Step() {
@@ -150,6 +163,10 @@ absl::Status Trainer::Impl::Step() {
   }
   if (!in_epoch()) {
     if (absl::Status status = EndEpoch(); !status.ok()) return status;
+  }
+  if (!diverged_.ok() && step_ == last_good_step_) {
+    done_ = true;
+    return diverged_;
   }
   if (!done_ && OutOfTime()) Finish(StopReason::kTimeLimit);
   return absl::OkStatus();
@@ -190,14 +207,13 @@ absl::Status Trainer::Impl::RunBatch() {
       options_.learning_rate.value_or(ScheduledLearningRate(network_.spec().optimizer, step_));
   // The gradient as a whole is needed for clipping, for penalties and for other workers.
   const bool whole = optimizer_.needs_norm() || batch_gradient_->has_penalties() || !sync_.alone();
-  const absl::StatusOr<BatchLoss> batch = whole ? UpdateAtOnce() : UpdateInParts();
-  if (!batch.ok()) return batch.status();
-  Commit(*batch);
-  return absl::OkStatus();
+  return whole ? UpdateAtOnce() : UpdateInParts();
 }
 
-// The next parameters and the next optimizer state are written beside the current ones.
+// The next parameters are written beside the current ones, which the other layers' gradients
+// need; the next optimizer state over the current one, unless that was shared.
 UpdateBlocks Trainer::Impl::Blocks() {
+  overwrites_ = optimizer_state_.in_place() && !optimizer_state_.current().empty();
   return {.parameters = parameters_.current(),
           .gradient = gradient_.span(),
           .state = optimizer_state_.current(),
@@ -205,24 +221,25 @@ UpdateBlocks Trainer::Impl::Blocks() {
           .new_state = optimizer_state_.next()};
 }
 
-absl::StatusOr<BatchLoss> Trainer::Impl::UpdateAtOnce() {
+absl::Status Trainer::Impl::UpdateAtOnce() {
   const absl::StatusOr<BatchLoss> batch = batch_gradient_->Compute(
       &feed_, NextBatchRows(), parameters_.current(), step_, gradient_.span());
-  if (!batch.ok()) return batch;
-  if (!std::isfinite(batch->loss_sum + batch->penalty)) return StopDiverged("the loss");
+  if (!batch.ok()) return batch.status();
+  if (!std::isfinite(batch->loss_sum + batch->penalty)) return Diverge("the loss");
   if (absl::Status status = sync_.Combine(batch->weight_sum, gradient_.span()); !status.ok()) {
     return status;
   }
   const Optimizer::WholeStep step =
       optimizer_.Step(executor_, progress_.learning_rate, optimizer_steps_ + 1, Blocks());
   progress_.gradient_norm = step.norm;
-  if (step.fault != nullptr) return StopDiverged(step.fault);
-  return batch;
+  if (step.fault != nullptr) return Diverge(step.fault);
+  Commit(*batch);
+  return absl::OkStatus();
 }
 
 // Each part of the gradient is used while it is warm. One that is not finite shows in
 // the new parameters, for nothing is clipped.
-absl::StatusOr<BatchLoss> Trainer::Impl::UpdateInParts() {
+absl::Status Trainer::Impl::UpdateInParts() {
   const UpdateBlocks blocks = Blocks();
   const UpdateRule rule = optimizer_.Rule(progress_.learning_rate, optimizer_steps_ + 1);
   const bool last = progress_.batch + 1 == batches();  // the epoch's report has its norm
@@ -235,14 +252,16 @@ absl::StatusOr<BatchLoss> Trainer::Impl::UpdateInParts() {
   };
   const absl::StatusOr<BatchLoss> batch = batch_gradient_->ComputeInParts(
       &feed_, NextBatchRows(), parameters_.current(), step_, gradient_.span(), update);
-  if (!batch.ok()) return batch;
-  if (!std::isfinite(batch->loss_sum)) return StopDiverged("the loss");
-  if (!finite.load(std::memory_order_relaxed)) return StopDiverged("a gradient or a new parameter");
+  if (!batch.ok()) return batch.status();
+  if (!std::isfinite(batch->loss_sum)) return Diverge("the loss");
+  if (!finite.load(std::memory_order_relaxed)) return Diverge("a gradient or a new parameter");
   if (last) progress_.gradient_norm = norm_.Norm();
-  return batch;
+  Commit(*batch);
+  return absl::OkStatus();
 }
 
 void Trainer::Impl::Commit(const BatchLoss& batch) {
+  overwrites_ = false;
   parameters_.Swap();
   optimizer_state_.Swap();
   kept_normalization_ = normalization_;
@@ -308,7 +327,9 @@ void Trainer::Impl::WatchForBest(const EpochReport& report) {
   progress_.best_loss = loss;
   progress_.epochs_since_best = 0;
   progress_.result.best_epoch = report.epoch;
-  if (options_.early_stopping->restore_best) progress_.best_state = Share();
+  if (!options_.early_stopping->restore_best) return;
+  progress_.best_state = Share();
+  Remember();
 }
 
 bool Trainer::Impl::OutOfPatience() const {
@@ -340,17 +361,50 @@ void Trainer::Impl::RestoreBest() {
   ++step_;
 }
 
-absl::Status Trainer::Impl::StopDiverged(absl::string_view what) {
-  done_ = true;
-  return Diverged(what, step_, progress_.result.steps_taken);
+// Stops at the last good step. If that one's optimizer state is lost, its way there from
+// where the state was shared last is gone again first, to the same bits.
+absl::Status Trainer::Impl::Diverge(absl::string_view what) {
+  absl::Status why = Diverged(what, step_, progress_.result.steps_taken);
+  if (!std::exchange(overwrites_, false)) {
+    done_ = true;
+    return why;
+  }
+  diverged_ = std::move(why);
+  last_good_step_ = step_;
+  GoBack();
+  return absl::OkStatus();
+}
+
+void Trainer::Impl::GoBack() {
+  parameters_.Reset(shared_.parameters);
+  optimizer_state_.Reset(shared_.optimizer);
+  kept_normalization_ = shared_.normalization;
+  step_ = shared_.step;
+  optimizer_steps_ = shared_.optimizer_steps;
+  std::vector<EpochReport> reports = std::move(progress_.result.epochs);
+  reports.resize(shared_reports_);
+  progress_ = shared_progress_;
+  progress_.result.epochs = std::move(reports);
+  order_epoch_ = -1;
+}
+
+// The reports, of which there may be many, stay where they are.
+void Trainer::Impl::Remember() {
+  shared_ = {.parameters = parameters_.Share(),
+             .optimizer = optimizer_state_.Share(),
+             .normalization = kept_normalization_,
+             .step = step_,
+             .optimizer_steps = optimizer_steps_};
+  std::vector<EpochReport> reports = std::move(progress_.result.epochs);
+  progress_.result.epochs.clear();
+  shared_progress_ = progress_;
+  shared_reports_ = reports.size();
+  progress_.result.epochs = std::move(reports);
 }
 
 ModelState Trainer::Impl::Share() {
-  return {.parameters = parameters_.Share(),
-          .optimizer = optimizer_state_.Share(),
-          .normalization = kept_normalization_,
-          .step = step_,
-          .optimizer_steps = optimizer_steps_};
+  Remember();
+  return shared_;
 }
 
 Trainer::Trainer(const Network& network, const Examples& examples, const Examples* validation,

@@ -1,8 +1,9 @@
 // Trainer: one Train or Fit call's work on one model, a mini-batch at a time.
 // The owner calls Step until done(), publishing Share() whenever it likes between
 // two steps.  A step is whole or did not happen: the optimizer writes the next
-// parameters and the next optimizer state into buffers of their own, and they take
-// the old ones' place only if all are finite.
+// parameters beside the old ones, whose place they take only if all is finite. The
+// optimizer's state is written over, where it was not shared; if that step then proves
+// not to be finite, the steps since the last Share are taken again.
 // Single-threaded; the products inside a step use the executor.
 #ifndef CHAINRULE_ENGINE_TRAIN_TRAINER_H_
 #define CHAINRULE_ENGINE_TRAIN_TRAINER_H_
@@ -96,9 +97,10 @@ class Trainer {
   // One mini-batch, and at an epoch's end its validation and report. Requires
   // !done(). FAILED_PRECONDITION if loss, gradient norm or a new parameter is not
   // finite (it diverged): the state is that of the last good step and the trainer
-  // is done. CANCELLED and so on from the cancellation, UNAVAILABLE, STORAGE_FAILED from
-  // where spooled rows are: nothing was done; with early stopping call Interrupt. Allocates
-  // nothing but at an epoch's end.
+  // is done. It may be OK at first and go back some steps, which are taken again until then.
+  // CANCELLED and so on from the cancellation, UNAVAILABLE, STORAGE_FAILED from where spooled rows
+  // are: nothing was done; with early stopping call Interrupt. Allocates nothing but at an epoch's
+  // end.
   absl::Status Step();
 
   // What an interruption does: with restore_best and a best epoch, puts its state

@@ -98,12 +98,12 @@ std::vector<Model::Resident> Model::Impl::Residents() const {
 }
 
 // What the writer has beside what readers see: while it trains the current state, the next
-// one and a gradient.
+// parameters and a gradient.
 int64_t Model::Impl::WriterBytes(const engine::ModelState& state) const {
   int64_t bytes = journal_->window_bytes();
   if (!journal_->training()) return bytes;
   const int64_t parameters = Bytes(*state.parameters);
-  return bytes + 2 * (parameters + Bytes(*state.optimizer)) + parameters;
+  return bytes + 3 * parameters + Bytes(*state.optimizer);
 }
 
 bool Model::Impl::Unload(int64_t version) {
