@@ -31,8 +31,8 @@ class DataFolder {
   std::string weights() const { return path_ + "/weights"; }
   std::string log() const { return path_ + "/log"; }
   std::string spool() const { return path_ + "/spool"; }
-  // There while a server has the facts open and their write-ahead log has something, and after
-  // one that did not close them: in which start of the machine it was.
+  // There while the facts' write-ahead log may have something that their database has not: in
+  // which start of the machine it was written.
   std::string running() const { return path_ + "/RUNNING"; }
   // Files of weights that no fact named, of models that no fact knows: the newest few.
   std::string lost() const { return path_ + "/lost"; }

@@ -48,10 +48,13 @@ absl::Status CheckFactsFiles(const DataFolder& folder, FileSystem* files,
   // While the machine runs on, what was written is there, in order. After its fall one
   // transaction, that was not synced, may be there in parts.
   const bool same_boot = running.ok() && *running == boot_id && boot_id != kUnknownBootId;
-  const bool damaged = same_boot ? scan->broken : scan->commits_behind > 1;
+  const bool damaged =
+      scan->header_broken || (same_boot ? scan->broken : scan->commits_from_there > 1);
   if (!damaged) return absl::OkStatus();
-  return StorageDamaged(wal, absl::StrCat("byte ", scan->broken_at, ": damaged, with ",
-                                          scan->commits_behind, " commits behind it"));
+  return StorageDamaged(
+      wal, absl::StrCat("byte ", scan->broken_at, ": damaged, with ", scan->commits_from_there,
+                        " commits from there on; ", "restore a backup, or remove it and ",
+                        folder.running(), " to go on without them"));
 }
 
 }  // namespace chainrule::server

@@ -13,6 +13,7 @@ inline constexpr char kFactsPragmas[] =
     "PRAGMA locking_mode=EXCLUSIVE;"
     "PRAGMA journal_mode=WAL;"
     "PRAGMA wal_autocheckpoint=0;"  // FactsWal does
+    "PRAGMA cache_spill=OFF;"       // it would write over frames of the transaction
     "PRAGMA synchronous=FULL;"
     "PRAGMA foreign_keys=ON;"
     "PRAGMA trusted_schema=OFF;"
@@ -73,7 +74,8 @@ inline constexpr char kReadValues[] = "SELECT name, value FROM folder";
 inline constexpr char kReadForgottenUntil[] =
     "SELECT value FROM folder WHERE name = 'requests_forgotten_until'";
 inline constexpr char kPutForgottenUntil[] =
-    "INSERT OR REPLACE INTO folder VALUES ('requests_forgotten_until', ?)";
+    "INSERT INTO folder VALUES ('requests_forgotten_until', ?1) ON CONFLICT (name) DO UPDATE"
+    " SET value = max(CAST(value AS INTEGER), ?1)";
 
 inline constexpr char kPutValue[] = "INSERT OR REPLACE INTO folder VALUES (?, ?)";
 

@@ -9,10 +9,9 @@ namespace {
 
 constexpr int64_t kLongEnough = int64_t{4} << 20;
 
-// Puts the log into the database, and cuts it.
-absl::Status Truncate(Sqlite* database) {
-  absl::StatusOr<SqliteStatement> checkpoint =
-      database->Prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+// Puts the log into the database; TRUNCATE cuts it, too.
+absl::Status Checkpoint(Sqlite* database, const char* sql) {
+  absl::StatusOr<SqliteStatement> checkpoint = database->Prepare(sql);
   if (!checkpoint.ok()) return checkpoint.status();
   const absl::StatusOr<bool> row = checkpoint->Step();
   if (!row.ok()) return row.status();
@@ -31,12 +30,20 @@ FactsWal::FactsWal(std::string wal, std::string running, std::string boot_id, Fi
 // SQLite begins its log anew over the old one, which is cut here first.
 absl::Status FactsWal::Prepare(Sqlite* database) {
   if (!begin_anew_) return absl::OkStatus();
-  vouched_ = false;
-  absl::Status status = RemoveRunning();
-  if (!status.ok()) return StorageFailed(status.message());
-  status = Truncate(database);
+  absl::Status status = Disown(database);
+  if (status.ok()) status = Checkpoint(database, "PRAGMA wal_checkpoint(TRUNCATE)");
   begin_anew_ = !status.ok();
   return status;
+}
+
+// RUNNING goes when the database has all that it vouches for.
+absl::Status FactsWal::Disown(Sqlite* database) {
+  absl::Status status = Checkpoint(database, "PRAGMA wal_checkpoint(PASSIVE)");
+  if (!status.ok()) return status;
+  vouched_ = false;
+  status = files_->Remove(running_);
+  if (status.ok() || absl::IsNotFound(status)) status = files_->SyncFolder(FolderOf(running_));
+  return status.ok() ? status : StorageFailed(status.message());
 }
 
 // What cannot be vouched for now is with the next transaction.
@@ -46,13 +53,7 @@ void FactsWal::Committed() {
 }
 
 void FactsWal::End(Sqlite* database) {
-  if (!RemoveRunning().ok()) database->KeepWalAtClose();
-}
-
-absl::Status FactsWal::RemoveRunning() {
-  const absl::Status status = files_->Remove(running_);
-  if (absl::IsNotFound(status)) return absl::OkStatus();
-  return status.ok() ? files_->SyncFolder(FolderOf(running_)) : status;
+  if (!Disown(database).ok()) database->KeepWalAtClose();
 }
 
 }  // namespace chainrule::server

@@ -27,7 +27,7 @@ class FactsWal {
   void End(Sqlite* database);
 
  private:
-  absl::Status RemoveRunning();
+  absl::Status Disown(Sqlite* database);
 
   const std::string wal_;
   const std::string running_;

@@ -86,7 +86,8 @@ void MemoryStore::ApplyToModels(const StoreChange& change) {
 void MemoryStore::ApplyToRequests(const StoreChange& change) {
   for (const std::string& id : change.remove_requests) Erase(id);
   if (change.requests_forgotten_until) {
-    requests_.forgotten_until = *change.requests_forgotten_until;
+    requests_.forgotten_until =
+        std::max(requests_.forgotten_until, *change.requests_forgotten_until);
   }
   if (!change.put_request) return;
   Erase(change.put_request->id);

@@ -80,7 +80,7 @@ struct StoredRequest {
 
 struct StoredRequests {
   std::vector<StoredRequest> requests;  // oldest first
-  // StoreChange's, as last put.
+  // The latest of StoreChange's.
   absl::Time forgotten_until = absl::InfinitePast();
 };
 

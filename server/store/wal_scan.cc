@@ -49,7 +49,12 @@ class Scanner {
   absl::StatusOr<WalScan> Scan() {
     absl::StatusOr<std::string> header = files_->Read(path_, 0, kHeaderBytes);
     if (!header.ok()) return header.status();
-    if (!TakeHeader(*header)) return WalScan{.broken = true};
+    if (!TakeHeader(*header)) {
+      // It is synced before the first frame is written.
+      const absl::StatusOr<int64_t> size = files_->Size(path_);
+      if (!size.ok()) return size.status();
+      return WalScan{.broken = true, .header_broken = *size > kHeaderBytes};
+    }
     int64_t at = kHeaderBytes;
     while (true) {
       const absl::StatusOr<std::string> frame = files_->Read(path_, at, frame_bytes());
@@ -91,11 +96,10 @@ class Scanner {
       ended_ = true;
       scan_.broken_at = at;
       scan_.broken = ours || follows;  // the sums are not of the salts
-      return;
+    } else {
+      scan_.broken = scan_.broken || ours;
     }
-    if (!ours) return;
-    scan_.broken = true;
-    if (BigEndian(frame, 4) != 0) ++scan_.commits_behind;
+    if (ours && BigEndian(frame, 4) != 0) ++scan_.commits_from_there;
   }
 
   FileSystem* const files_;

@@ -14,8 +14,11 @@ namespace chainrule::server {
 struct WalScan {
   // The header, or a whole frame, is not sound, and is no older log's rest.
   bool broken = false;
-  int64_t broken_at = 0;       // byte
-  int64_t commits_behind = 0;  // frames of this log behind it that end a transaction
+  // Frames are there, but before them no header that is sound.
+  bool header_broken = false;
+  int64_t broken_at = 0;  // byte
+  // Frames of this log, that one and those behind it, that end a transaction.
+  int64_t commits_from_there = 0;
 };
 
 // The file is not empty. Errors are those of reading.

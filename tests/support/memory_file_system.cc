@@ -51,6 +51,7 @@ int64_t MemoryFileSystem::OpenFile::size() const {
 
 void MemoryFileSystem::Write(File* file, size_t offset, absl::string_view bytes) {
   const size_t end = offset + bytes.size();
+  if (offset < file->bytes.size()) ++file->written_over;
   if (file->bytes.size() < end) file->bytes.resize(end);
   file->bytes.replace(offset, bytes.size(), bytes.data(), bytes.size());
   file->unsynced.emplace_back(offset, end);
@@ -89,6 +90,11 @@ void MemoryFileSystem::FailAt(int64_t operation, absl::StatusCode code) {
 int64_t MemoryFileSystem::operations() const {
   MutexLock lock(&mutex_);
   return operations_;
+}
+
+int64_t MemoryFileSystem::written_over(const std::string& path) const {
+  MutexLock lock(&mutex_);
+  return files_.at(path)->written_over;
 }
 
 void MemoryFileSystem::LosePower() {

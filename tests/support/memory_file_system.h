@@ -33,6 +33,8 @@ class MemoryFileSystem : public FileSystem {
   // It alone.
   void FailAt(int64_t operation, absl::StatusCode code = absl::StatusCode::kUnavailable);
   int64_t operations() const;
+  // How many writes began before a file's end.
+  int64_t written_over(const std::string& path) const;
   // What a power loss leaves. `torn_bytes` of each file's unsynced end stay.
   void Crash(int64_t torn_bytes = 0);
   // A power loss that leaves what was written over and the second half of each file's
@@ -62,6 +64,7 @@ class MemoryFileSystem : public FileSystem {
 
  private:
   struct File {
+    int64_t written_over = 0;
     std::string bytes;                                // as it is read
     std::string synced;                               // as it is on the disk
     std::vector<std::pair<size_t, size_t>> unsynced;  // what was written since: begin, end

@@ -155,12 +155,36 @@ TEST_F(FactsGuardTest, AfterTheMachinesFallTheLastTransactionMayBeInParts) {
   EXPECT_EQ(FilesOf("weights") + FilesOf("lost"), 2U);
 }
 
+// The last transaction's only commit is that of its last frame.
 TEST_F(FactsGuardTest, AfterTheMachinesFallOlderTransactionsAreWhole) {
-  std::string broken = ReadText(wal_);
-  broken[100] ^= 4;
-  WriteText(wal_, broken);
-  EXPECT_EQ(Open("another boot").status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(FilesOf("weights"), 2U);
+  const std::string sound = ReadText(wal_);
+  const size_t frame = 24 + 4'096;
+  const size_t frames = (WalEnd() - 32) / frame;
+  size_t commits = 0;
+  for (size_t i = frames; i-- > 0;) {
+    const size_t head = 32 + i * frame;
+    if (sound.substr(head + 4, 4) != std::string(4, '\0')) ++commits;
+    std::string broken = sound;
+    broken[head + 1'000] ^= 4;
+    WriteText(wal_, broken);
+    SCOPED_TRACE(i);
+    const absl::StatusCode code = commits > 1 ? absl::StatusCode::kDataLoss : absl::StatusCode::kOk;
+    EXPECT_EQ(Open("another boot").status().code(), code);
+    CopyAgain();
+  }
+  EXPECT_GT(commits, 2U);
+}
+
+TEST_F(FactsGuardTest, AHeadOfTheLogThatIsDamagedIsFoundInAnyBoot) {
+  const std::string sound = ReadText(wal_);
+  for (size_t place = 0; place < 32; place += 5) {
+    std::string broken = sound;
+    broken[place] ^= 1;
+    WriteText(wal_, broken);
+    EXPECT_EQ(Open("another boot").status().code(), absl::StatusCode::kDataLoss) << place;
+  }
+  WriteText(wal_, sound.substr(0, 20));  // nothing was written behind it
+  EXPECT_TRUE(Open("another boot").ok());
 }
 
 TEST_F(FactsGuardTest, OnlyTheNewestOfWhatNoFactKnowsIsKept) {

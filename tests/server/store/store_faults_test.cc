@@ -170,6 +170,25 @@ TEST(StoreFaultsTest, WhenTheDiskIsBackTheLogGoesOnInTheSameLife) {
   }
 }
 
+// A write-ahead log of which a kill leaves nothing but the beginning of a frame, also of a
+// transaction that SQLite's cache does not hold, and when the log is so long that it is cut.
+TEST(StoreFaultsTest, TheFactsWriteAheadLogIsNeverWrittenOver) {
+  MemoryFileSystem files;
+  FolderKind kind(&files);
+  Store& store = kind.Open();
+  StoreChange change;
+  change.put_model = NamedModel("uid", "iris");
+  for (int i = 0; i < 4'000; ++i) {
+    change.put_model->labels[absl::StrCat(i * 7'919 % 4'000)] = std::string(1'000, 'x');
+  }
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(store.Apply(change).ok());
+    EXPECT_EQ(files.written_over(kind.path() + "/facts.sqlite-wal"), 0);
+    EXPECT_GT(*files.Size(kind.path() + "/facts.sqlite-wal"), 4'000'000);
+    EXPECT_LT(*files.Size(kind.path() + "/facts.sqlite-wal"), 30'000'000);
+  }
+}
+
 TEST(StoreFaultsTest, AFolderThatIsHalfMadeIsMadeWhole) {
   int64_t operations = 0;
   int64_t refused = 0;
