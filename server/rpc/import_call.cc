@@ -10,16 +10,13 @@ namespace chainrule::server {
 
 using engine::MutexLock;
 
+// It is admitted before a server that stops can end it.
 void ImportCall::Begin() {
+  const absl::Status status = scope_.Admit(0);
   environment_.streams->Add(this);
-  if (absl::Status status = scope_.Admit(0); !status.ok()) return EndWhileReceiving(status);
-  ReadMore();
-}
-
-void ImportCall::ReadMore() {
+  if (!status.ok()) return EndWhileReceiving(status);
   MutexLock lock(&mutex_);
-  if (!receiving_) return;
-  StartRead();
+  if (receiving_) StartRead();
 }
 
 void ImportCall::OnReadDone(bool ok) {
@@ -34,11 +31,16 @@ void ImportCall::OnReadDone(bool ok) {
   if (StopReceiving()) environment_.clerks->Submit([this] { Complete(); });
 }
 
+// Under the lock, as a server that stops may end the call meanwhile.
 void ImportCall::Received(absl::Status status, std::shared_ptr<v1::ImportModelRequest> message) {
-  if (status.ok()) status = scope_.cancellation()->Check();
-  if (status.ok()) status = Receive(std::move(message));
-  if (!status.ok()) return EndWhileReceiving(status);
-  ReadMore();
+  {
+    MutexLock lock(&mutex_);
+    if (!receiving_) return;
+    if (status.ok()) status = scope_.cancellation()->Check();
+    if (status.ok()) status = Receive(std::move(message));
+    if (status.ok()) return StartRead();
+  }
+  EndWhileReceiving(status);
 }
 
 absl::Status ImportCall::Receive(std::shared_ptr<v1::ImportModelRequest> message) {

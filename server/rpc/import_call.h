@@ -39,9 +39,9 @@ class ImportCall final : public TypedWire<v1::ImportModelRequest, v1::Model>, pu
   void OnDone() override;
 
   void Received(absl::Status status, std::shared_ptr<v1::ImportModelRequest> message);
-  absl::Status Receive(std::shared_ptr<v1::ImportModelRequest> message);
+  absl::Status Receive(std::shared_ptr<v1::ImportModelRequest> message)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckComplete() const;
-  void ReadMore();
   // Whether it was receiving until now.
   bool StopReceiving();
   void EndWhileReceiving(const absl::Status& status);

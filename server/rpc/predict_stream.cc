@@ -31,14 +31,19 @@ PredictStream::PredictStream(std::unique_ptr<Wire> wire, const Environment* envi
 
 bool PredictStream::HasRoom() const { return items_.size() < kMaxItems && bytes_ < kMaxItemBytes; }
 
+// An item that is there keeps the stream from ending.
 void PredictStream::OnMessage(std::shared_ptr<v1::StreamPredictRequest> message) {
   auto owned = std::make_unique<Item>();
   Item* const item = owned.get();
   item->request = std::move(message);
+  {
+    engine::MutexLock lock(&items_mutex_);
+    if (why_.has_value()) return;
+    items_.push_back(std::move(owned));
+  }
   absl::StatusOr<PredictCall> call = Prepare(item);
   {
     engine::MutexLock lock(&items_mutex_);
-    items_.push_back(std::move(owned));
     bytes_ += item->bytes;
     held_ = !HasRoom();
     if (held_) HoldReading();
@@ -117,10 +122,14 @@ std::optional<absl::Status> PredictStream::TakeEnd() {
   return why_;
 }
 
-void PredictStream::OnHalfClose() { OnRefused(absl::OkStatus()); }
+void PredictStream::OnHalfClose() { EndAfterItems(absl::OkStatus()); }
 
 void PredictStream::OnRefused(const absl::Status& status) {
   if (!status.ok()) scope().cancellation()->Cancel(status.code());
+  EndAfterItems(status);
+}
+
+void PredictStream::EndAfterItems(const absl::Status& status) {
   std::optional<absl::Status> end;
   {
     engine::MutexLock lock(&items_mutex_);
@@ -130,6 +139,7 @@ void PredictStream::OnRefused(const absl::Status& status) {
   if (end.has_value()) End(*std::move(end));
 }
 
-void PredictStream::EndForStop() { OnRefused(Stopping()); }
+// What was let in is answered.
+void PredictStream::EndForStop() { EndAfterItems(Stopping()); }
 
 }  // namespace chainrule::server

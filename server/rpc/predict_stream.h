@@ -44,6 +44,7 @@ class PredictStream final : public StreamCall<v1::StreamPredictRequest, v1::Stre
   absl::StatusOr<PredictCall> Prepare(Item* item);
   PredictCall MakeCall(Item* item, FoundModel found);
   void Answer(Item* item, const absl::Status& status);
+  void EndAfterItems(const absl::Status& status);
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(items_mutex_);
   // What to end with, if that is for the caller to do now.
   std::optional<absl::Status> TakeEnd() ABSL_EXCLUSIVE_LOCKS_REQUIRED(items_mutex_);

@@ -35,10 +35,12 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
         environment_(*environment),
         scope_(environment, metrics, this->context()) {}
 
-  // Takes the call in and begins to read, or ends it. Once.
+  // Takes the call in, before a server that stops can end it, and begins to read, or ends it.
+  // Once.
   void Begin() {
+    const absl::Status status = scope_.Admit(0);
     environment_.streams->Add(this);
-    if (const absl::Status status = scope_.Admit(0); !status.ok()) return OnRefused(status);
+    if (!status.ok()) return OnRefused(status);
     engine::MutexLock lock(&mutex_);
     ReadMore();
   }

@@ -50,12 +50,15 @@ class TypedWire : public Wire::User {
       take(status, std::move(request));
     };
     if (wire_->incoming()->Length() < kLargeMessage) return parse();
-    wire_->Hold();
+    Hold();
     clerks->Submit([this, parse] {
       parse();
-      wire_->Release();
+      Release();
     });
   }
+  // As the wire's.
+  void Hold() { wire_->Hold(); }
+  void Release() { wire_->Release(); }
   void StartWrite(const Response& response) { wire_->Write(BytesOf(response)); }
   void Finish(const grpc::Status& status) { wire_->Finish(status); }
   void WriteAndFinish(const Response& response, const grpc::Status& status) {

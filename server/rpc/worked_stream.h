@@ -116,7 +116,11 @@ class WorkedStream : public StreamCall<Request, Response> {
 
   void StartWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_) {
     if (std::exchange(working_, true)) return;
-    workers_->Submit([this] { Run(); });
+    this->Hold();  // whoever ends it meanwhile
+    workers_->Submit([this] {
+      Run();
+      this->Release();
+    });
   }
 
   // A message, or, if there are none, the completion; then other streams have their turn.
