@@ -168,7 +168,7 @@ absl::Status Trainer::Impl::Step() {
     done_ = true;
     return diverged_;
   }
-  if (!done_ && OutOfTime()) Finish(StopReason::kTimeLimit);
+  if (!done_ && diverged_.ok() && OutOfTime()) Finish(StopReason::kTimeLimit);
   return absl::OkStatus();
 }
 

@@ -168,7 +168,7 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
       registry(options.limits, &lanes, KeepingOf(options, store.get(), &training_cores)),
       admission(options.limits.max_queued_calls, options.limits.max_queued_bytes),
       trimmer(Trimmer::Options(),
-              {[this] { return admission.calls() == 0; }, ResidentBytes, [] { malloc_trim(0); }}),
+              {[this] { return admission.present() == 0; }, ResidentBytes, [] { malloc_trim(0); }}),
       analysts(threads),
       clerks(kClerks),
       batcher({threads, Batcher::Options().max_batch_rows,

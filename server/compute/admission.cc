@@ -12,6 +12,10 @@ namespace {
 // About the time that a queue of small calls takes to move on.
 constexpr absl::Duration kRetryAfter = absl::Milliseconds(100);
 
+// Calls beyond those that wait or run: their request has not come, or their answer is not read.
+// Each takes some 20 KiB, most of it gRPC's.
+constexpr int64_t kMostOutside = 10'000;
+
 // Adds `amount` unless the sum would exceed `maximum`.
 bool Take(std::atomic<int64_t>* sum, int64_t amount, int64_t maximum) {
   int64_t current = sum->load(std::memory_order_relaxed);
@@ -71,6 +75,7 @@ Admission::Admission(int64_t max_calls, int64_t max_bytes)
     : max_calls_(max_calls), max_bytes_(max_bytes) {}
 
 absl::Status Admission::CheckRoom() const {
+  if (present() > max_calls_ + kMostOutside) return TooManyCalls(max_calls_);
   if (calls() >= max_calls_) return TooManyCalls(max_calls_);
   if (bytes() >= max_bytes_) return TooManyBytes(max_bytes_);
   return absl::OkStatus();

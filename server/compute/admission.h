@@ -1,4 +1,5 @@
-// Admission: how many calls, and bytes of their requests, may wait or run at once.
+// Admission: how many calls, and bytes of their requests and of answers that were not read,
+// may wait or run at once; and how many may be here without having sent anything.
 // Thread-safe; a ticket gives its share back when it is destroyed.
 #ifndef CHAINRULE_SERVER_COMPUTE_ADMISSION_H_
 #define CHAINRULE_SERVER_COMPUTE_ADMISSION_H_
@@ -43,6 +44,22 @@ class Admission {
 
    private:
     std::atomic<int64_t>& present_;
+  };
+
+  // Bytes of an answer until it has left, however slowly it is read. They are counted though
+  // there be no room: what comes then is refused. Thread-compatible; the admission outlives it.
+  class Answer {
+   public:
+    Answer(Admission* admission, int64_t bytes) : sum_(admission->bytes_), bytes_(bytes) {
+      sum_.fetch_add(bytes_, std::memory_order_relaxed);
+    }
+    ~Answer() { sum_.fetch_sub(bytes_, std::memory_order_relaxed); }
+    Answer(const Answer&) = delete;
+    Answer& operator=(const Answer&) = delete;
+
+   private:
+    std::atomic<int64_t>& sum_;
+    const int64_t bytes_;
   };
 
   Admission(int64_t max_calls, int64_t max_bytes);

@@ -35,7 +35,9 @@ void UnaryCallBase::Run() {
 void UnaryCallBase::Finish(const absl::Status& status) {
   const grpc::Status result = scope_.End(status);
   if (!result.ok()) return wire_->Finish(result);
-  wire_->WriteAndFinish(BytesOf(*response_message_), result);
+  const grpc::ByteBuffer bytes = BytesOf(*response_message_);
+  answer_.emplace(environment_.admission, static_cast<int64_t>(bytes.Length()));
+  wire_->WriteAndFinish(bytes, result);
 }
 
 }  // namespace chainrule::server

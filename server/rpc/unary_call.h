@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -48,6 +49,7 @@ class UnaryCallBase : public Wire::User {
   const std::unique_ptr<Wire> wire_;
   const Environment& environment_;
   CallScope scope_;
+  std::optional<Admission::Answer> answer_;
 };
 
 template <typename RequestType, typename ResponseType>

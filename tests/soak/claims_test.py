@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import grpc
@@ -50,13 +51,33 @@ def frame(kind, flags, stream, payload):
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def claiming_call(stream, path, length):
-    """A call whose message is said to have `length` bytes, of which ten come."""
+def opening(stream, path):
+    """The headers of a call."""
     fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "test",
               "content-type": "application/grpc", "te": "trailers"}
     block = b"".join(b"\0" + bytes([len(key)]) + key.encode() + bytes([len(value)]) + value.encode()
                      for key, value in fields.items())
-    return frame(1, 4, stream, block) + frame(0, 0, stream, struct.pack(">BI", 0, length) + b"x" * 10)
+    return frame(1, 4, stream, block)
+
+
+def claiming_call(stream, path, length):
+    """A call whose message is said to have `length` bytes, of which ten come."""
+    return opening(stream, path) + frame(0, 0, stream, struct.pack(">BI", 0, length) + b"x" * 10)
+
+
+def whole_call(stream, path, message):
+    """A call with its one message."""
+    return opening(stream, path) + frame(0, 1, stream,
+                                         struct.pack(">BI", 0, len(message)) + message)
+
+
+def connect(server, window=65_535):
+    """A connection in HTTP/2 on which each call receives `window` bytes before it is read."""
+    host, port = server.address.rsplit(":", 1)
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
+                       frame(4, 0, 0, struct.pack(">HI", 4, window)))
+    return connection
 
 
 class ClaimsTest(unittest.TestCase):
@@ -143,11 +164,9 @@ class ClaimsTest(unittest.TestCase):
 
     def test_messages_that_say_they_will_be_long(self):
         """A message below the limit is waited for; nothing is laid out for it before it comes."""
-        host, port = self.server.address.rsplit(":", 1)
         paths = ("/chainrule.v1.PredictionService/Predict", "/chainrule.v1.TrainingService/Fit",
                  "/chainrule.v1.ModelService/ImportModel", "/inference.GRPCInferenceService/ModelInfer")
-        with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
+        with connect(self.server) as connection:
             for number in range(400):
                 connection.sendall(claiming_call(2 * number + 1, paths[number % 4], 15 * MIB))
             self.predict(Tensor(shape=[1, 784], raw=bytes(4 * 784)))
@@ -173,6 +192,70 @@ class ClaimsTest(unittest.TestCase):
         for channel in channels:
             channel.close()
         self.assertLess(self.grown(), (64 + 32) * MIB)  # 800 MiB were sent
+
+
+class UnreadTest(unittest.TestCase):
+    """Clients that read nothing, or send nothing."""
+
+    def setUp(self):
+        self.server = Server(SERVER, "--max_message_bytes=8MiB", "--max_queued_bytes=32MiB",
+                             "--fit_memory=16MiB", "--max_queued_calls=64")
+        self.addCleanup(self.server.__exit__)
+        self.channel = any_channel(self.server)
+        self.addCleanup(self.channel.close)
+        fit.create(self.channel, 784, 600)
+        self.models = ModelServiceStub(self.channel)
+        self.get = models_pb2.GetModelRequest(name="models/m")
+        self.models.GetModel(self.get)
+        forget_peak(self.server.pid)
+        self.before = resident(self.server.pid)
+
+    def answers(self):
+        """Whether calls are taken in."""
+        try:
+            self.models.GetModel(self.get)
+            return True
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+            return False
+
+    def wait_until(self, answers):
+        end = time.monotonic() + 30
+        while self.answers() != answers:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+
+    def test_answers_that_nobody_reads_count_until_they_are_gone(self):
+        message = models_pb2.GetWeightsRequest(model="models/m").SerializeToString()
+        with connect(self.server, window=0) as connection:
+            for number in range(200):  # of 1.9 MB each
+                connection.sendall(whole_call(2 * number + 1,
+                                              "/chainrule.v1.ModelService/GetWeights", message))
+                time.sleep(0.002)
+            self.wait_until(answers=False)
+        self.wait_until(answers=True)
+        self.assertLess(peak(self.server.pid) - self.before, 128 * MIB)
+
+    def test_calls_that_send_nothing_are_no_more_than_so_many(self):
+        path = "/chainrule.v1.PredictionService/Predict"
+        with connect(self.server) as connection:
+            reader = threading.Thread(target=self.read, args=(connection,))
+            reader.start()
+            for number in range(0, 12_000, 1000):
+                connection.sendall(b"".join(opening(2 * (number + i) + 1, path)
+                                            for i in range(1000)))
+            self.wait_until(answers=False)
+            connection.shutdown(socket.SHUT_RDWR)
+            reader.join()
+        self.wait_until(answers=True)
+
+    @staticmethod
+    def read(connection):
+        try:
+            while connection.recv(65536):
+                pass
+        except OSError:
+            pass
 
 
 class ClientFilesTest(unittest.TestCase):
