@@ -8,11 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/cli/any_rpc.h"
 #include "client/cli/commands.h"
 #include "client/cli/data_options.h"
 #include "client/cli/flags.h"
 #include "client/cli/table.h"
 #include "client/data/text.h"
+#include "client/lib/errors.h"
 #include "client/lib/load.h"
 #include "google/protobuf/struct.pb.h"
 #include "inference/grpc_service.pb.h"
@@ -20,8 +22,14 @@
 namespace chainrule::client {
 namespace {
 
+constexpr int64_t kMostRows = 100'000'000;
+constexpr int kMostInFlight = 65'536;
+// No message of protobuf's is larger.
+constexpr int64_t kMostBytes = std::numeric_limits<int32_t>::max();
+
 struct Options {
   std::string rpc = "predict";
+  std::string request;
   std::string model;
   int64_t rows = 1;
   int concurrency = 1;
@@ -30,15 +38,17 @@ struct Options {
 };
 
 void AddFlags(CLI::App* command, Options* options) {
-  command
-      ->add_option("RPC", options->rpc,
-                   "predict (unset), infer, train, gradients, apply or evaluate")
-      ->check(CLI::IsMember({"predict", "infer", "train", "gradients", "apply", "evaluate"}));
-  command->add_option("--model", options->model, "Its name; train and apply change it")->required();
+  command->add_option("RPC", options->rpc,
+                      "predict (unset), infer, train, gradients, apply or evaluate, on made-up "
+                      "rows; or any other that streams nothing, by its proto's name: GetModel");
+  command->add_option("--request", options->request,
+                      "That one's request as JSON, in a file (- is standard input); unset: empty");
+  command->add_option("--model", options->model,
+                      "Its name, or a version's; train and apply change it");
   command->add_option("--rows", options->rows, "Rows of a call, of apply contributions; unset: 1")
-      ->check(AtLeast(1));
+      ->check(AtLeast(1, kMostRows));
   command->add_option("--concurrency", options->concurrency, "Calls in flight; unset: 1")
-      ->check(AtLeast(1, std::numeric_limits<int>::max()));
+      ->check(AtLeast(1, kMostInFlight));
   AddDuration(command, "--duration", &options->duration, "How long; unset: 5s");
   command->add_flag("--raw", options->raw, "Numbers travel as bytes");
 }
@@ -92,7 +102,10 @@ v1::Examples MakeExamples(const v1::ModelSpec& spec, const Options& options) {
 std::string InferRequest(const v1::ModelSpec& spec, const std::string& name,
                          const Options& options) {
   inference::ModelInferRequest request;
-  request.set_model_name(name.substr(name.find('/') + 1));
+  const size_t at = std::min(name.find('@'), name.size());
+  const size_t id = name.find('/') + 1;
+  request.set_model_name(name.substr(id, at - id));
+  if (at < name.size()) request.set_model_version(name.substr(at + 1));
   auto* input = request.add_inputs();
   input->set_name(spec.input_name());
   input->set_datatype("FP32");
@@ -139,22 +152,23 @@ void MakeRequest(const v1::Model& model, const Options& options, Load* load) {
   const std::string training = "/chainrule.v1.TrainingService/";
   if (options.rpc == "infer") {
     load->method = "/inference.GRPCInferenceService/ModelInfer";
-    load->request = InferRequest(spec, model.name(), options);
+    load->request = InferRequest(spec, ModelName(options.model), options);
   } else if (options.rpc == "train") {
     load->method = training + "Train";
-    load->request = ExamplesRequest<v1::TrainRequest>(spec, model.name(), options);
+    load->request = ExamplesRequest<v1::TrainRequest>(spec, ModelName(options.model), options);
   } else if (options.rpc == "gradients") {
     load->method = training + "GetGradients";
-    load->request = ExamplesRequest<v1::GetGradientsRequest>(spec, model.name(), options);
+    load->request =
+        ExamplesRequest<v1::GetGradientsRequest>(spec, ModelName(options.model), options);
   } else if (options.rpc == "apply") {
     load->method = training + "ApplyGradients";
-    load->request = ApplyRequest(spec, model.name(), options);
+    load->request = ApplyRequest(spec, ModelName(options.model), options);
   } else if (options.rpc == "evaluate") {
     load->method = training + "Evaluate";
-    load->request = ExamplesRequest<v1::EvaluateRequest>(spec, model.name(), options);
+    load->request = ExamplesRequest<v1::EvaluateRequest>(spec, ModelName(options.model), options);
   } else {
     v1::PredictRequest request;
-    request.set_model(model.name());
+    request.set_model(ModelName(options.model));
     *request.mutable_inputs() = MakeTensor(options.rows, spec.input_width(), options.raw);
     load->method = "/chainrule.v1.PredictionService/Predict";
     load->request = request.SerializeAsString();
@@ -210,19 +224,64 @@ void PrintResult(const Options& options, const LoadResult& result, std::ostream&
   table.Print(out);
 }
 
-absl::Status Run(const Options& options, Session& session) {
-  const absl::StatusOr<v1::Model> model = session.GetModel(options.model);
+// A message of so many rows can be made.
+absl::Status CheckRows(const v1::Model& model, const Options& options) {
+  const v1::ModelSpec& spec = model.spec();
+  const int64_t floats = options.rpc == "apply"
+                             ? model.parameter_count()
+                             : spec.input_width() + spec.layers(spec.layers_size() - 1).units();
+  const int64_t most = kMostBytes / (floats * static_cast<int64_t>(sizeof(float)));
+  if (options.rows <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--rows: ", options.rows, "; a message has room for ", most));
+}
+
+// Where no call was answered, or the server went away, the measurement failed.
+absl::Status Verdict(const LoadResult& result) {
+  const bool failed = result.calls == 0 || OriginOf(result.error) == Origin::kUnreachable;
+  return failed ? result.error : absl::OkStatus();
+}
+
+// Of rows for a model, or of what the file says.
+absl::Status SetCall(const Options& options, Session& session, Load* load) {
+  constexpr absl::string_view kMade[] = {"predict",   "infer", "train",
+                                         "gradients", "apply", "evaluate"};
+  if (std::ranges::find(kMade, options.rpc) == std::end(kMade)) {
+    absl::StatusOr<AnyRpc> rpc = FindRpc(options.rpc, options.request);
+    if (!rpc.ok()) return rpc.status();
+    load->method = std::move(rpc->method);
+    load->request = std::move(rpc->request);
+    return absl::OkStatus();
+  }
+  if (options.model.empty() || !options.request.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.rpc, " needs --model, and makes its request itself"));
+  }
+  const absl::StatusOr<v1::Model> model = session.GetModelOf(options.model);
   if (!model.ok()) return model.status();
+  if (absl::Status status = CheckRows(*model, options); !status.ok()) return status;
+  MakeRequest(*model, options, load);
+  return absl::OkStatus();
+}
+
+absl::Status Run(const Options& options, Session& session) {
+  const absl::StatusOr<Client*> client = session.client();
+  if (!client.ok()) return client.status();
   Load load;
-  MakeRequest(*model, options, &load);
+  if (absl::Status status = SetCall(options, session, &load); !status.ok()) return status;
   load.in_flight = options.concurrency;
   load.duration = options.duration;
   load.token = session.settings().target.token;
-  const absl::StatusOr<LoadResult> result = RunLoad((*session.client())->channel(), load);
+  load.timeout = session.settings().target.timeout;
+  const absl::StatusOr<LoadResult> result = RunLoad((*client)->channel(), load);
   if (!result.ok()) return result.status();
-  if (session.json()) return session.PrintJson(Describe(options, load, *result));
-  PrintResult(options, *result, session.out());
-  return absl::OkStatus();
+  if (!session.json()) {
+    PrintResult(options, *result, session.out());
+  } else if (absl::Status status = session.PrintJson(Describe(options, load, *result));
+             !status.ok()) {
+    return status;
+  }
+  return Verdict(*result);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace chainrule::client {
 
 absl::StatusOr<Question> Open(const std::string& model, const DataOptions& data, Session& session) {
-  absl::StatusOr<v1::Model> found = session.GetModel(model);
+  absl::StatusOr<v1::Model> found = session.GetModelOf(model);
   if (!found.ok()) return found.status();
   absl::StatusOr<std::unique_ptr<RowSource>> source =
       OpenRows(data, found->spec(), Need::kExamples, Part::kHeldOut);

@@ -28,7 +28,8 @@ struct Options {
 };
 
 void AddFlags(CLI::App* command, Options* options) {
-  command->add_option("MODEL", options->model, "Its name")->required();
+  command->add_option("MODEL", options->model, "Its name, or a version's: iris@3, iris@prod")
+      ->required();
   AddFileFlags(command, &options->data, Part::kHeldOut);
   AddRowFlags(command, &options->data, Need::kInputs);
   command->add_option("--top", options->top_k, "How many classes of a row, best first; unset: 1")
@@ -68,12 +69,21 @@ void AppendAnswer(const v1::PredictResponse& more, v1::PredictResponse* all) {
   all->set_version(more.version());
 }
 
-// Asks for all rows, a message at a time.
-absl::StatusOr<v1::PredictResponse> PredictAll(Client& client, RowSource* source,
-                                               v1::PredictRequest request) {
+// What a row's answer takes: two tensors, and each class with its id, score and name.
+int64_t AnswerBytes(const v1::ModelSpec& spec, const v1::PredictRequest& request) {
+  constexpr int64_t kClassBytes = 300;
+  const int64_t outputs = spec.layers(spec.layers_size() - 1).units();
+  const int64_t classes = std::clamp<int64_t>(request.top_k(), 1, std::max<int64_t>(outputs, 2));
+  return outputs * int64_t{2 * sizeof(float)} + classes * kClassBytes;
+}
+
+// Asks for all rows, a message at a time, neither of which is large.
+absl::StatusOr<v1::PredictResponse> PredictAll(Client& client, const v1::ModelSpec& spec,
+                                               RowSource* source, v1::PredictRequest request) {
   const absl::StatusOr<v1::GetServerInfoResponse> info = client.GetServerInfo();
   if (!info.ok()) return info.status();
-  const int64_t most = RowsPerMessage(info->limits(), source->bytes_per_row(), kMessageBytes);
+  const int64_t row_bytes = std::max(source->bytes_per_row(), AnswerBytes(spec, request));
+  const int64_t most = RowsPerMessage(info->limits(), row_bytes, kMessageBytes);
   v1::PredictResponse all;
   Rows rows;
   while (true) {
@@ -139,7 +149,7 @@ void PrintAnswer(const v1::ModelSpec& spec, const v1::PredictResponse& answer, b
 }
 
 absl::Status Run(const Options& options, Session& session) {
-  const absl::StatusOr<v1::Model> model = session.GetModel(options.model);
+  const absl::StatusOr<v1::Model> model = session.GetModelOf(options.model);
   if (!model.ok()) return model.status();
   const auto source = OpenRows(options.data, model->spec(), Need::kInputs, Part::kHeldOut);
   if (!source.ok()) return source.status();
@@ -147,7 +157,7 @@ absl::Status Run(const Options& options, Session& session) {
   if (!client.ok()) return client.status();
   const bool with_classes = !options.values && !IsRegression(model->spec());
   const absl::StatusOr<v1::PredictResponse> answer =
-      PredictAll(**client, source->get(), MakeRequest(options, with_classes));
+      PredictAll(**client, model->spec(), source->get(), MakeRequest(options, with_classes));
   if (!answer.ok()) return answer.status();
   if (session.json()) return session.PrintJson(*answer);
   PrintAnswer(model->spec(), *answer, options.logits, session.out());

@@ -22,6 +22,10 @@ absl::StatusOr<v1::Model> Session::GetModel(const std::string& model) {
   return (*connected)->GetModel(ModelName(model));
 }
 
+absl::StatusOr<v1::Model> Session::GetModelOf(const std::string& version) {
+  return GetModel(version.substr(0, version.find('@')));
+}
+
 absl::Status Session::PrintJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;

@@ -30,6 +30,8 @@ class Session {
   // Made when first asked for.
   absl::StatusOr<Client*> client();
   absl::StatusOr<v1::Model> GetModel(const std::string& model);
+  // Of a name that may be a version's: `iris@3`, `iris@prod`.
+  absl::StatusOr<v1::Model> GetModelOf(const std::string& version);
 
   bool json() const { return settings_.json; }
   bool out_is_terminal() const { return settings_.out_is_terminal; }

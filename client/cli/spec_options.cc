@@ -75,37 +75,23 @@ int64_t OutputsOf(const SpecOptions& options, const v1::ModelSpec& spec) {
   return spec.class_names_size() > 2 ? spec.class_names_size() : 1;
 }
 
-void AddLayer(const SpecOptions& options, int64_t units, v1::ModelSpec* spec) {
-  v1::LayerSpec* layer = spec->add_layers();
-  layer->set_units(units);
-  const auto initializer = EnumValue(v1::Initializer_descriptor(), options.initializer);
-  layer->set_initializer(static_cast<v1::Initializer>(initializer));
-  layer->set_l1(options.l1);
-  layer->set_l2(options.l2);
-}
-
 v1::Activation ActivationOf(const std::string& name) {
   return static_cast<v1::Activation>(EnumValue(v1::Activation_descriptor(), name));
 }
 
-void AddHidden(const SpecOptions& options, v1::ModelSpec* spec) {
-  for (const int64_t units : options.hidden) {
-    AddLayer(options, units, spec);
-    v1::LayerSpec& layer = *spec->mutable_layers()->rbegin();
-    layer.set_activation(ActivationOf(options.activation));
-    layer.set_dropout(options.dropout);
-    const bool is_leaky = layer.activation() == v1::ACTIVATION_LEAKY_RELU;
-    if (options.leaky_slope && is_leaky) layer.set_leaky_slope(*options.leaky_slope);
-  }
+void MakeLayers(const SpecOptions& options, v1::ModelSpec* spec) {
+  spec->clear_layers();
+  for (const int64_t units : options.hidden) spec->add_layers()->set_units(units);
+  spec->add_layers()->set_units(OutputsOf(options, *spec));
 }
 
 // The last layer's activation and the loss go together.
-void SetEnding(const SpecOptions& options, v1::ModelSpec* spec) {
+void SetEnding(const SpecOptions& options, bool made, v1::ModelSpec* spec) {
   v1::LayerSpec& last = *spec->mutable_layers()->rbegin();
   if (options.regression) {
     last.set_activation(v1::ACTIVATION_IDENTITY);
     spec->set_loss(v1::LOSS_MEAN_SQUARED_ERROR);
-  } else if (spec->class_names_size() > 2) {
+  } else if (made && spec->class_names_size() > 2) {
     last.set_activation(v1::ACTIVATION_SOFTMAX);
     spec->set_loss(v1::LOSS_CATEGORICAL_CROSS_ENTROPY);
   }
@@ -117,13 +103,49 @@ void SetEnding(const SpecOptions& options, v1::ModelSpec* spec) {
   }
 }
 
-void SetShape(const SpecOptions& options, v1::ModelSpec* spec) {
+// Of all layers, and of the hidden ones.
+void SetLayers(const SpecOptions& options, v1::ModelSpec* spec) {
+  for (int i = 0; i < spec->layers_size(); ++i) {
+    v1::LayerSpec* layer = spec->mutable_layers(i);
+    if (!options.initializer.empty()) {
+      const auto initializer = EnumValue(v1::Initializer_descriptor(), options.initializer);
+      layer->set_initializer(static_cast<v1::Initializer>(initializer));
+    }
+    if (options.l1) layer->set_l1(*options.l1);
+    if (options.l2) layer->set_l2(*options.l2);
+    if (i + 1 < spec->layers_size()) {
+      if (!options.activation.empty()) layer->set_activation(ActivationOf(options.activation));
+      if (options.dropout) layer->set_dropout(*options.dropout);
+    }
+    const bool is_leaky = layer->activation() == v1::ACTIVATION_LEAKY_RELU;
+    if (options.leaky_slope && is_leaky) layer->set_leaky_slope(*options.leaky_slope);
+  }
+}
+
+// Flags that would change nothing.
+absl::Status CheckLayerFlags(const SpecOptions& options, const v1::ModelSpec& spec) {
+  if (spec.layers_size() == 1 && (!options.activation.empty() || options.dropout)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.dropout ? "--dropout" : "--activation",
+                     ": there is no hidden layer; say --hidden (the last layer has "
+                     "--output-activation)"));
+  }
+  const bool has_leaky = std::ranges::any_of(spec.layers(), [](const v1::LayerSpec& layer) {
+    return layer.activation() == v1::ACTIVATION_LEAKY_RELU;
+  });
+  if (options.leaky_slope && !has_leaky) {
+    return absl::InvalidArgumentError("--leaky-slope: no layer is leaky_relu");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetShape(const SpecOptions& options, v1::ModelSpec* spec) {
   if (options.inputs) spec->set_input_width(*options.inputs);
-  if (spec->layers_size() > 0 && options.hidden.empty() && !options.outputs) return;
-  spec->clear_layers();
-  AddHidden(options, spec);
-  AddLayer(options, OutputsOf(options, *spec), spec);
-  SetEnding(options, spec);
+  const bool made = spec->layers_size() == 0 || !options.hidden.empty() || options.outputs;
+  if (made) MakeLayers(options, spec);
+  SetEnding(options, made, spec);
+  SetLayers(options, spec);
+  return CheckLayerFlags(options, *spec);
 }
 
 void AddShapeFlags(CLI::App* app, SpecOptions* options) {
@@ -192,7 +214,8 @@ absl::StatusOr<v1::ModelSpec> MakeSpec(const SpecOptions& options) {
   if (options.multi_label) spec.set_multi_label(true);
   if (options.seed) spec.set_seed(*options.seed);
   if (options.huber_delta) spec.set_huber_delta(*options.huber_delta);
-  SetShape(options, &spec);
+  status = SetShape(options, &spec);
+  if (!status.ok()) return status;
   if (spec.input_width() == 0) {
     return absl::InvalidArgumentError("how wide is a row? say --inputs, --from or --spec");
   }

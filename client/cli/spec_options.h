@@ -28,9 +28,9 @@ struct SpecOptions {
   std::string output_activation;
   std::string initializer;
   std::optional<double> leaky_slope;
-  double dropout = 0;
-  double l1 = 0;
-  double l2 = 0;
+  std::optional<double> dropout;
+  std::optional<double> l1;
+  std::optional<double> l2;
   // What it learns.
   std::string loss;
   std::optional<double> huber_delta;

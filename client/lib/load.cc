@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/lib/errors.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/completion_queue.h"
 #include "grpcpp/generic/generic_stub.h"
@@ -25,12 +26,15 @@ class Place {
       context_->AddMetadata("authorization", absl::StrCat("Bearer ", load.token));
     }
     begin_ = absl::Now();
+    if (load.timeout != absl::InfiniteDuration()) {
+      context_->set_deadline(absl::ToChronoTime(begin_ + load.timeout));
+    }
     reader_ = stub->PrepareUnaryCall(&*context_, load.method, request, queue);
     reader_->StartCall();
     reader_->Finish(&reply_, &status_, this);
   }
 
-  void Record(LoadResult* result) const {
+  void Record(bool is_connected, LoadResult* result) const {
     if (status_.ok()) {
       ++result->calls;
       result->latencies.push_back(absl::Now() - begin_);
@@ -40,6 +44,7 @@ class Place {
     if (++result->errors == 1) {
       result->first_error =
           absl::StrCat("code ", status_.error_code(), ": ", status_.error_message());
+      result->error = FromGrpc(status_, is_connected);
     }
   }
 
@@ -81,7 +86,7 @@ absl::StatusOr<LoadResult> RunLoad(const std::shared_ptr<grpc::Channel>& channel
   bool ok = false;
   while (running > 0 && queue.Next(&tag, &ok)) {
     Place* place = static_cast<Place*>(tag);
-    place->Record(&result);
+    place->Record(channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY, &result);
     if (absl::Now() - begin < load.duration) {
       place->Start(&stub, load, request, &queue);
     } else {

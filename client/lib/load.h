@@ -20,13 +20,15 @@ struct Load {
   std::string request;  // the message's bytes
   int in_flight = 1;
   absl::Duration duration = absl::Seconds(3);
-  std::string token{};  // sent as a bearer token; empty: none
+  std::string token{};                                // sent as a bearer token; empty: none
+  absl::Duration timeout = absl::InfiniteDuration();  // of each call
 };
 
 struct LoadResult {
   int64_t calls = 0;  // that were answered with OK
   int64_t errors = 0;
   std::string first_error;
+  absl::Status error;       // the first; OK if there is none
   int64_t reply_bytes = 0;  // of the last reply
   absl::Duration elapsed;
   std::vector<absl::Duration> latencies;  // of the calls, ascending

@@ -65,6 +65,35 @@ TEST_F(CliTest, CreateWritesWhatTheFlagsSay) {
   EXPECT_THAT(spec.feature_names(), ElementsAre("a", "b", "c"));
 }
 
+TEST_F(CliTest, CreatesFlagsComeOnTopOfASpec) {
+  const TempFile file("spec.json", R"({"input_width": 4, "layers": [
+      {"units": 5, "activation": "ACTIVATION_TANH", "l1": 0.25},
+      {"units": 1, "activation": "ACTIVATION_SIGMOID"}]})");
+  const auto spec = MustRunJson<v1::Model>({"create", "m", "--spec", file.path(), "--dropout",
+                                            "0.5", "--l2", "0.125", "--activation", "relu",
+                                            "--initializer", "he_normal", "--regression"})
+                        .spec();
+  ASSERT_EQ(spec.layers_size(), 2);
+  EXPECT_EQ(spec.layers(0).units(), 5);
+  EXPECT_EQ(spec.layers(0).activation(), v1::ACTIVATION_RELU);
+  EXPECT_EQ(spec.layers(0).dropout(), 0.5);
+  EXPECT_EQ(spec.layers(0).l1(), 0.25);
+  EXPECT_EQ(spec.layers(1).l2(), 0.125);
+  EXPECT_EQ(spec.layers(1).initializer(), v1::INITIALIZER_HE_NORMAL);
+  EXPECT_EQ(spec.layers(1).activation(), v1::ACTIVATION_IDENTITY);
+  EXPECT_EQ(spec.loss(), v1::LOSS_MEAN_SQUARED_ERROR);
+}
+
+TEST_F(CliTest, CreateRefusesFlagsThatWouldChangeNothing) {
+  for (const auto& [flag, value] : {std::pair{"--dropout", "0.5"}, {"--activation", "relu"}}) {
+    const Answer answer = Run({"create", "m", "--inputs", "3", flag, value});
+    EXPECT_EQ(answer.code, 2);
+    EXPECT_THAT(answer.error, HasSubstr(std::string(flag) + ": there is no hidden layer"));
+  }
+  EXPECT_THAT(Run({"create", "m", "--inputs", "3", "--hidden", "4", "--leaky-slope", "0.5"}).error,
+              HasSubstr("--leaky-slope: no layer is leaky_relu"));
+}
+
 TEST_F(CliTest, CreateWritesTheOptimizerAndItsSchedule) {
   const auto spec =
       MustRunJson<v1::Model>(

@@ -81,6 +81,18 @@ TEST_F(LargeTest, GradientsStreamAndSayTheSame) {
               Pointwise(FloatNear(1e-5F), whole.input_gradients().values()));
 }
 
+TEST_F(LargeTest, PredictionsThatOneMessageDoesNotHoldAreAskedForInParts) {
+  for (const test::TestServer* server : {&whole_, &cut_}) {
+    ASSERT_EQ(Run(*server, {"create", "many", "--inputs", "4", "--outputs", "60"}).code, 0);
+  }
+  const std::vector<std::string> words = {"predict", "many",          Data("iris.csv"), "--ignore",
+                                          "species", "--by-position", "--values"};
+  const auto whole = RunJson<v1::PredictResponse>(whole_, words);
+  const auto cut = RunJson<v1::PredictResponse>(cut_, words);
+  EXPECT_EQ(cut.outputs().shape(0), 150);
+  EXPECT_THAT(cut.outputs().values(), ::testing::ElementsAreArray(whole.outputs().values()));
+}
+
 TEST_F(LargeTest, AnAnswerThatOneMessageDoesNotHoldIsStreamedToo) {
   ASSERT_EQ(Run(cut_, {"create", "wide", "--from", Data("iris.csv"), "--label", "species",
                        "--hidden", "400"})

@@ -16,6 +16,24 @@ class VersionCommandsTest : public CliTest {
   VersionCommandsTest() { server().Create("iris", test::MakeSpec({4, 3, 1})); }
 };
 
+TEST_F(VersionCommandsTest, VersionsAreAskedByTheirNames) {
+  MustRun({"models", "publish", "iris"});
+  MustRun({"models", "alias", "iris", "prod", "1"});
+  MustRun({"models", "restore", "iris", "1"});  // the live model is at step 1
+  for (const char* name : {"iris@1", "iris@prod"}) {
+    const auto predicted = MustRunJson<v1::PredictResponse>({"predict", name, "--row", "1,2,3,4"});
+    EXPECT_EQ(predicted.version(), 1);
+    EXPECT_EQ(predicted.model_step(), 0);
+    for (const char* command : {"evaluate", "gradients"}) {
+      const std::string out =
+          MustRun({"--output=json", command, name, "--row", "1,2,3,4", "--answer", "1"});
+      EXPECT_THAT(out, HasSubstr("\"model_step\": \"0\"")) << out;
+    }
+    MustRun({"bench", "--model", name, "--duration", "10ms"});
+    MustRun({"bench", "infer", "--model", name, "--duration", "10ms"});
+  }
+}
+
 TEST_F(VersionCommandsTest, PublishesNamesRestoresAndDeletes) {
   EXPECT_EQ(MustRun({"models", "publish", "iris", "--tag", "why=test"}),
             "published models/iris@1, of step 0\n");
