@@ -14,9 +14,9 @@ namespace chainrule::engine {
 // part of the format: they decide the bits of every trained model.
 enum class RandomPurpose : uint32_t {
   kInitializer = 1,      // step: the layer
-  kShuffle = 2,          // step: the model step that the epoch began at
+  kShuffle = 2,          // step: the model step that the call began at + the epoch
   kDropout = 3,          // step: the optimizer step; index: layer and element
-  kValidationSplit = 4,  // step: the model step that the call began at
+  kValidationSplit = 4,  // step: 0
   kGradientCheck = 5,
 };
 

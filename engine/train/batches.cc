@@ -62,10 +62,10 @@ std::unique_ptr<const RowOrder> ShuffledRows(int64_t seed, int64_t key, const Ro
   return std::make_unique<ListedRows>(std::move(rows));
 }
 
-RowSplit SplitRows(int64_t seed, int64_t step, int64_t rows, double fraction, int64_t max_listed) {
+RowSplit SplitRows(int64_t seed, int64_t rows, double fraction, int64_t max_listed) {
   const int64_t validation = ValidationRows(rows, fraction);
   if (validation == 0) return {std::make_unique<AllRows>(rows), std::make_unique<AllRows>(0)};
-  const RandomStream stream(seed, RandomPurpose::kValidationSplit, step);
+  const RandomStream stream(seed, RandomPurpose::kValidationSplit, 0);
   return rows > max_listed ? SplitMarked(stream, rows, validation)
                            : SplitListed(stream, rows, validation);
 }

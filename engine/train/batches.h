@@ -33,8 +33,9 @@ struct RowSplit {
 };
 
 // Draws fraction·rows rows, rounded to the nearest, for validation: one at least if
-// the fraction is above 0, and never all. `step`: the model's when the call began.
-RowSplit SplitRows(int64_t seed, int64_t step, int64_t rows, double fraction,
+// the fraction is above 0, and never all. Of as many rows always the same, so that a call
+// that trains further does not measure on what was learned.
+RowSplit SplitRows(int64_t seed, int64_t rows, double fraction,
                    int64_t max_listed = kMaxListedRows);
 
 }  // namespace chainrule::engine

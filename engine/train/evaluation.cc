@@ -85,7 +85,9 @@ void Evaluator::AddLoss(int64_t count) {
 }
 
 Evaluation Evaluator::Finish() const {
-  return {.loss = weight_sum_ > 0 ? loss_sum_ / weight_sum_ : 0.0, .metrics = metrics_.Compute()};
+  return {.loss = weight_sum_ > 0 ? loss_sum_ / weight_sum_ : 0.0,
+          .weight_sum = weight_sum_,
+          .metrics = metrics_.Compute()};
 }
 
 absl::StatusOr<Evaluation> EvaluateRows(const Network& network, const Predictor& predictor,

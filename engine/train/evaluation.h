@@ -23,6 +23,7 @@ struct Evaluation {
   // Weighted mean over the examples, without penalties; for a regression whose targets
   // are standardised it is measured there, as in training.
   double loss = 0;
+  double weight_sum = 0;  // 0: nothing was measured, and the loss says nothing
   Metrics metrics;
 };
 

@@ -138,8 +138,7 @@ Trainer::Impl::Impl(const Network& network, const Examples& examples, const Exam
       step_(state.step),
       optimizer_steps_(state.optimizer_steps),
       progress_(progress ? *std::move(progress) : ProgressFrom(step_)),
-      rows_(SplitRows(network.spec().seed, progress_.first_step, examples.rows(),
-                      options_.validation_fraction)),
+      rows_(SplitRows(network.spec().seed, examples.rows(), options_.validation_fraction)),
       optimizer_(network),
       norm_(network),
       gradient_(network.UnsetBlocks(1)),
@@ -310,6 +309,7 @@ absl::Status Trainer::Impl::Validate(EpochReport* report) {
           : EvaluateRows(network_, predictor, *normalization_, examples_, *rows_.validation,
                          kThreshold, executor_, cancellation_);
   if (!evaluation.ok()) return evaluation.status();
+  if (evaluation->weight_sum == 0) return absl::OkStatus();
   report->validation_loss = evaluation->loss;
   report->validation_metrics = std::move(evaluation->metrics);
   return absl::OkStatus();

@@ -39,7 +39,7 @@ constexpr int kClerks = 2;
 // For the last replies to leave.
 constexpr absl::Duration kFlush = absl::Milliseconds(500);
 // Counts changes of the engine's kernels that change bits.
-constexpr int kKernelVersion = 3;
+constexpr int kKernelVersion = 4;
 constexpr const char* kServices[] = {"chainrule.v1.ModelService", "chainrule.v1.TrainingService",
                                      "chainrule.v1.PredictionService", "chainrule.v1.ServerService",
                                      "inference.GRPCInferenceService"};

@@ -2,7 +2,7 @@
 //   - one read and one write are outstanding at most;
 //   - reading pauses while kMaxWaiting answers or kMaxWaitingBytes of them wait, so a client
 //     that sends and does not read costs bounded memory; and while derived classes hold it;
-//   - of droppable answers the oldest go when more than kMaxWaiting wait;
+//   - of droppable answers the oldest go when more than kMaxDroppable wait;
 //   - it ends once, after what was sent before, and deletes itself when gRPC is done.
 // Derived classes say what messages mean. The stream belongs to them until they call
 // End, which they do exactly once; OnMessage and OnHalfClose come one at a time.
@@ -29,6 +29,7 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
  public:
   static constexpr size_t kMaxWaiting = 1000;
   static constexpr size_t kMaxWaitingBytes = size_t{2} << 20;
+  static constexpr size_t kMaxDroppable = 10'000;
 
   StreamCall(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics)
       : TypedWire<Request, Response>(std::move(wire)),
@@ -67,7 +68,7 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
     if (end_.has_value() || broken_) return;
     waiting_.push_back({std::move(response), importance, bytes});
     waiting_bytes_ += bytes;
-    if (waiting_.size() > kMaxWaiting) DropOldest();
+    if (waiting_.size() > kMaxDroppable || waiting_bytes_ > kMaxWaitingBytes) DropOldest();
     WriteMore();
   }
 

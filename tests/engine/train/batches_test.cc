@@ -93,7 +93,7 @@ TEST(ShuffledRowsTest, ARuleLeavesNoTraceOfTheOrderBefore) {
 TEST(SplitRowsTest, PartsAreDisjointRiseAndCoverAllRows) {
   for (const int64_t max_listed : {kAlwaysListed, kNeverListed}) {
     for (const int64_t rows : {101, 64, 40'000}) {
-      const RowSplit split = SplitRows(1, 0, rows, 0.3, max_listed);
+      const RowSplit split = SplitRows(1, rows, 0.3, max_listed);
       const std::vector<int64_t> validation = ListOf(split.validation);
       std::vector<int64_t> all = ListOf(split.training);
       EXPECT_EQ(split.validation->size(), std::llround(0.3 * static_cast<double>(rows)));
@@ -109,7 +109,7 @@ TEST(SplitRowsTest, PartsAreDisjointRiseAndCoverAllRows) {
 
 TEST(SplitRowsTest, AnyPartOfAnOrderIsCopied) {
   constexpr int64_t kRows = 20'000;
-  const RowSplit split = SplitRows(1, 0, kRows, 0.01, kNeverListed);
+  const RowSplit split = SplitRows(1, kRows, 0.01, kNeverListed);
   for (const auto* order : {&split.training, &split.validation}) {
     const std::vector<int64_t> all = ListOf(*order);
     for (size_t first = 0; first < all.size(); first += 37) {
@@ -120,22 +120,21 @@ TEST(SplitRowsTest, AnyPartOfAnOrderIsCopied) {
   }
 }
 
-TEST(SplitRowsTest, DependsOnSeedAndStep) {
+TEST(SplitRowsTest, DependsOnTheSeed) {
   for (const int64_t max_listed : {kAlwaysListed, kNeverListed}) {
-    const auto drawn = [max_listed](int64_t seed, int64_t step) {
-      return ListOf(SplitRows(seed, step, 100, 0.3, max_listed).validation);
+    const auto drawn = [max_listed](int64_t seed) {
+      return ListOf(SplitRows(seed, 100, 0.3, max_listed).validation);
     };
-    EXPECT_EQ(drawn(1, 0), drawn(1, 0));
-    EXPECT_NE(drawn(1, 0), drawn(2, 0));
-    EXPECT_NE(drawn(1, 0), drawn(1, 5));
+    EXPECT_EQ(drawn(1), drawn(1));
+    EXPECT_NE(drawn(1), drawn(2));
   }
 }
 
 TEST(SplitRowsTest, KeepsOneRowForEachSideWhereItCan) {
-  EXPECT_EQ(SplitRows(1, 0, 10, 0.001).validation->size(), 1);
-  EXPECT_EQ(SplitRows(1, 0, 10, 0.999).training->size(), 1);
-  EXPECT_EQ(SplitRows(1, 0, 1, 0.5).training->size(), 1);
-  EXPECT_EQ(SplitRows(1, 0, 10, 0.0).validation->size(), 0);
+  EXPECT_EQ(SplitRows(1, 10, 0.001).validation->size(), 1);
+  EXPECT_EQ(SplitRows(1, 10, 0.999).training->size(), 1);
+  EXPECT_EQ(SplitRows(1, 1, 0.5).training->size(), 1);
+  EXPECT_EQ(SplitRows(1, 10, 0.0).validation->size(), 0);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "engine/core/error.h"
+#include "engine/train/batches.h"
 #include "engine/train/evaluation.h"
 #include "engine/train/trainer.h"
 #include "gmock/gmock.h"
@@ -121,6 +122,28 @@ TEST_F(EarlyStoppingTest, ImprovementThatGoesOnRestoresNothing) {
   EXPECT_EQ(trainer.result().stop_reason, StopReason::kCompleted);
   EXPECT_EQ(trainer.result().best_epoch, 20) << "small steps downhill lower the training loss";
   EXPECT_EQ(trainer.step(), 20);
+}
+
+// Rows that weigh nothing tell nothing: the training loss is watched instead.
+TEST_F(EarlyStoppingTest, ValidationRowsWithoutWeightAreNotBelieved) {
+  const NetworkSpec spec = Spec();
+  SampleRows weighed = MakeRows(spec, 40, 1);
+  weighed.weights.assign(40, 0.0F);
+  const RowSplit split = SplitRows(spec.seed, 40, 0.25);
+  std::vector<int64_t> training(static_cast<size_t>(split.training->size()));
+  split.training->Copy(0, training);
+  for (const int64_t row : training) weighed.weights[static_cast<size_t>(row)] = 1;
+  const Examples examples = weighed.View(spec);
+  Trainer trainer(network_, examples, nullptr,
+                  {.epochs = 30,
+                   .validation_fraction = 0.25,
+                   .early_stopping = EarlyStopping{.patience = 2, .restore_best = true}},
+                  InitialState(network_, {}), executor_, never_);
+  RunToEnd(&trainer);
+  EXPECT_EQ(trainer.result().epochs.size(), 30U);
+  for (const EpochReport& report : trainer.result().epochs) {
+    EXPECT_FALSE(report.validation_loss.has_value());
+  }
 }
 
 // A step so large that the next forward pass overflows.

@@ -329,7 +329,7 @@ TEST_F(TrainerTest, FitsNormalizationOnTheRowsItLearnsFrom) {
   const NetworkSpec spec = SmallSpec();
   const Network network(spec);
   SampleRows rows = MakeRows(spec, 64, 1);
-  const RowSplit split = SplitRows(spec.seed, 0, 64, 0.25);
+  const RowSplit split = SplitRows(spec.seed, 64, 0.25);
   std::vector<int64_t> validation(static_cast<size_t>(split.validation->size()));
   split.validation->Copy(0, validation);
   for (const int64_t row : validation) {  // would spoil every mean
