@@ -76,6 +76,14 @@ Contents ContentsOf(ElementType type, const InferTensorContents& contents) {
   return {};
 }
 
+// Elements in whatever field.
+int64_t CountAll(const InferTensorContents& contents) {
+  return int64_t{contents.bool_contents_size()} + contents.int_contents_size() +
+         contents.int64_contents_size() + contents.uint_contents_size() +
+         contents.uint64_contents_size() + contents.fp32_contents_size() +
+         contents.fp64_contents_size() + contents.bytes_contents_size();
+}
+
 std::string Expects(const ModelContext& model) {
   return absl::StrCat("model '", model.id, "' expects ");
 }
@@ -153,6 +161,11 @@ absl::StatusOr<engine::ElementRows> ReadTyped(const InputTensor& tensor, Element
   if (contents.count != count) {
     return WrongSize(absl::StrCat("inputs[0].contents.", contents.field),
                      absl::StrCat(contents.count, " elements"), tensor, count);
+  }
+  if (CountAll(tensor.contents()) > count) {
+    return InvalidField("inputs[0].contents",
+                        absl::StrCat("elements beside ", contents.field, ", where ",
+                                     Echo(tensor.datatype()), " has them"));
   }
   return engine::ElementRows{contents.type, contents.data, 1};
 }

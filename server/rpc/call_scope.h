@@ -30,6 +30,8 @@ class CallScope {
   // What it would say now to a call whose request has not come yet: that waits outside, so
   // that who opens calls and sends nothing takes nobody's place.
   absl::Status CheckRoom() const;
+  // UNAUTHENTICATED: the token is not the one.
+  absl::Status CheckToken() const;
   // The call holds that many bytes more. RESOURCE_EXHAUSTED.
   absl::Status Grow(int64_t bytes);
   // It holds that many less.
@@ -52,7 +54,6 @@ class CallScope {
 
  private:
   absl::Status CheckWelcome() const;
-  absl::Status CheckToken() const;
   void LogEnd(const absl::Status& status, absl::StatusCode code, absl::Duration latency) const;
 
   const Environment* const environment_;

@@ -75,9 +75,9 @@ InferenceServiceImpl::InferenceServiceImpl(const Environment* environment, std::
                                            Methods* methods)
     : environment_(*environment), version_(std::move(version)) {
   const ServiceMethods service(environment, "inference.GRPCInferenceService", methods);
-  service.AddUnary("ServerLive", this, &InferenceServiceImpl::ServerLive);
-  service.AddUnary("ServerReady", this, &InferenceServiceImpl::ServerReady);
-  service.AddUnary("ModelReady", this, &InferenceServiceImpl::ModelReady);
+  service.AddProbe("ServerLive", this, &InferenceServiceImpl::ServerLive);
+  service.AddProbe("ServerReady", this, &InferenceServiceImpl::ServerReady);
+  service.AddProbe("ModelReady", this, &InferenceServiceImpl::ModelReady);
   service.AddUnary("ServerMetadata", this, &InferenceServiceImpl::ServerMetadata);
   service.AddWorked("ModelMetadata", environment->clerks, this,
                     &InferenceServiceImpl::ModelMetadata);
@@ -91,10 +91,10 @@ InferenceServiceImpl::InferenceServiceImpl(const Environment* environment, std::
 
 absl::StatusOr<FoundModel> InferenceServiceImpl::Find(absl::string_view id,
                                                       absl::string_view version,
-                                                      absl::string_view field) const {
-  if (absl::Status status = CheckModelId(id, field); !status.ok()) return status;
+                                                      const Fields& fields) const {
+  if (absl::Status status = CheckModelId(id, fields.name); !status.ok()) return status;
   if (version.empty()) return FindDefaultModel(environment_, id, kDefaultAlias);
-  return FindReadModel(environment_, absl::StrCat(ModelName(id), "@", version), field);
+  return FindReadModel(environment_, absl::StrCat(ModelName(id), "@", version), fields.version);
 }
 
 absl::Status InferenceServiceImpl::ServerLive(
@@ -111,8 +111,9 @@ absl::Status InferenceServiceImpl::ServerReady(
 
 absl::Status InferenceServiceImpl::ModelReady(
     UnaryCall<inference::ModelReadyRequest, inference::ModelReadyResponse>* call) {
-  const auto found = Find(call->request().name(), call->request().version(), "name");
-  call->response()->set_ready(found.ok() && IsReady(*found));
+  const auto found = Find(call->request().name(), call->request().version(), kFields);
+  const bool stops = environment_.stopping.load(std::memory_order_relaxed);
+  call->response()->set_ready(!stops && found.ok() && IsReady(*found));
   return Answer(call);
 }
 
@@ -126,14 +127,14 @@ absl::Status InferenceServiceImpl::ServerMetadata(
 
 absl::Status InferenceServiceImpl::ModelMetadata(
     UnaryCall<inference::ModelMetadataRequest, inference::ModelMetadataResponse>* call) {
-  const auto found = Find(call->request().name(), call->request().version(), "name");
+  const auto found = Find(call->request().name(), call->request().version(), kFields);
   if (found.ok()) WriteModelMetadata(found->context, VersionsOf(*found->model), call->response());
   return found.status();
 }
 
 absl::Status InferenceServiceImpl::ModelConfig(
     UnaryCall<inference::ModelConfigRequest, inference::ModelConfigResponse>* call) {
-  const auto found = Find(call->request().name(), call->request().version(), "name");
+  const auto found = Find(call->request().name(), call->request().version(), kFields);
   if (found.ok()) WriteModelConfig(found->context, call->response()->mutable_config());
   return found.status();
 }
@@ -152,7 +153,7 @@ absl::Status InferenceServiceImpl::ModelStatistics(
   const inference::ModelStatisticsRequest& request = call->request();
   inference::ModelStatisticsResponse* const response = call->response();
   if (!request.name().empty()) {
-    const auto found = Find(request.name(), request.version(), "name");
+    const auto found = Find(request.name(), request.version(), kFields);
     if (!found.ok()) return found.status();
     AddModelStatistics(found->model.get(), found->version, request.version().empty(), response);
     return absl::OkStatus();
@@ -166,7 +167,7 @@ absl::Status InferenceServiceImpl::ModelStatistics(
 
 absl::Status InferenceServiceImpl::ModelInfer(InferCall* call) {
   absl::StatusOr<FoundModel> found =
-      Find(call->request().model_name(), call->request().model_version(), "model_name");
+      Find(call->request().model_name(), call->request().model_version(), kInferFields);
   if (!found.ok()) return found.status();
   const absl::StatusOr<InferArguments> arguments = CheckInfer(call->request(), found->context);
   if (!arguments.ok()) return arguments.status();

@@ -18,9 +18,16 @@ class InferenceServiceImpl {
  private:
   using InferCall = UnaryCall<inference::ModelInferRequest, inference::ModelInferResponse>;
 
+  // Where a request has the two.
+  struct Fields {
+    absl::string_view name;
+    absl::string_view version;
+  };
+  static constexpr Fields kFields = {"name", "version"};
+  static constexpr Fields kInferFields = {"model_name", "model_version"};
   // The model that a request names by its id, and a version or an alias.
   absl::StatusOr<FoundModel> Find(absl::string_view id, absl::string_view version,
-                                  absl::string_view field) const;
+                                  const Fields& fields) const;
   absl::Status ServerLive(
       UnaryCall<inference::ServerLiveRequest, inference::ServerLiveResponse>* call);
   absl::Status ServerReady(

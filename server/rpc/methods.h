@@ -52,6 +52,14 @@ class ServiceMethods {
         method, [self, handler](auto* call) { return (self->*handler)(call); });
   }
 
+  // The same for who asks whether the server is well: one that is full, or stops, answers too.
+  template <typename Service, typename Request, typename Response>
+  void AddProbe(const std::string& method, Service* self,
+                absl::Status (Service::*handler)(UnaryCall<Request, Response>*)) const {
+    Add<UnaryCall<Request, Response>>(
+        method, [self, handler](auto* call) { return (self->*handler)(call); }, Entry::kAlways);
+  }
+
   // The same where `answer` runs on a worker and its status is the answer's.
   template <typename Service, typename Request, typename Response>
   void AddWorked(const std::string& method, Workers* workers, Service* self,
@@ -75,10 +83,11 @@ class ServiceMethods {
 
  private:
   template <typename Call>
-  void Add(const std::string& method, typename Call::Handler handler) const {
+  void Add(const std::string& method, typename Call::Handler handler,
+           Entry entry = Entry::kWhereThereIsRoom) const {
     Register<Call>(method, [environment = environment_, metrics = MetricsOf(method),
-                            handler = std::move(handler)](auto wire) {
-      (new Call(std::move(wire), environment, metrics, &handler))->Begin();
+                            handler = std::move(handler), entry](auto wire) {
+      (new Call(std::move(wire), environment, metrics, &handler))->Begin(entry);
     });
   }
   template <typename Call>

@@ -13,8 +13,20 @@ namespace {
 // Enough to fill a batch while the answers of the one before are on their way.
 constexpr size_t kMaxItems = 128;
 constexpr int64_t kMaxItemBytes = int64_t{4} << 20;
-// Of an output and its logit, or its class, in an answer.
+// Of an output and its logit in an answer.
 constexpr int64_t kOutputBytes = 8;
+// Of a class: the message, and its name, of which the most are short.
+constexpr int64_t kClassBytes = 96;
+
+// What an answer takes in memory, about.
+int64_t AnswerBytes(const PredictArguments& arguments, const ModelContext& context) {
+  const int64_t outputs = context.network().output_width();
+  const int64_t all = std::max<int64_t>(outputs, 2);
+  const int64_t asked = arguments.top_k > 0 ? arguments.top_k : 1;
+  const int64_t classes = context.network().multi_label ? all : std::min(asked, all);
+  const int64_t row = outputs * kOutputBytes + (arguments.classes ? classes * kClassBytes : 0);
+  return arguments.inputs.rows * row;
+}
 
 Limits LimitsOfStream(Limits limits) {
   limits.max_message_bytes = MaxStreamedBytes(limits);
@@ -65,7 +77,7 @@ absl::StatusOr<PredictCall> PredictStream::Prepare(Item* item) {
   const absl::StatusOr<PredictArguments> arguments = CheckPredict(request, found->context);
   if (!arguments.ok()) return arguments.status();
   scope().AddRows(arguments->inputs.rows);
-  item->bytes += arguments->inputs.rows * found->context.network().output_width() * kOutputBytes;
+  item->bytes += AnswerBytes(*arguments, found->context);
   item->arguments = *arguments;
   item->reply.emplace(*arguments, item->response.mutable_response());
   return MakeCall(item, *std::move(found));

@@ -11,14 +11,17 @@ UnaryCallBase::UnaryCallBase(std::unique_ptr<Wire> wire, const Environment* envi
   wire_->SetUser(this);
 }
 
-void UnaryCallBase::Begin() {
-  if (const absl::Status status = scope_.CheckRoom(); !status.ok()) return Finish(status);
+void UnaryCallBase::Begin(Entry entry) {
+  entry_ = entry;
+  const absl::Status status = entry == Entry::kAlways ? scope_.CheckToken() : scope_.CheckRoom();
+  if (!status.ok()) return Finish(status);
   wire_->Read();
 }
 
 void UnaryCallBase::OnReadDone(bool ok) {
   if (!ok) return Finish(NoRequest(cancellation()));
   const size_t bytes = wire_->incoming()->Length();
+  if (entry_ == Entry::kAlways) return Run();
   if (const absl::Status status = scope_.Admit(static_cast<int64_t>(bytes)); !status.ok()) {
     return Finish(status);
   }

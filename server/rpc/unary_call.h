@@ -4,6 +4,7 @@
 #ifndef CHAINRULE_SERVER_RPC_UNARY_CALL_H_
 #define CHAINRULE_SERVER_RPC_UNARY_CALL_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +18,9 @@
 
 namespace chainrule::server {
 
+// When a call is let in.
+enum class Entry : uint8_t { kWhereThereIsRoom, kAlways };
+
 // What is the same whatever the messages are.
 class UnaryCallBase : public Wire::User {
  public:
@@ -27,7 +31,7 @@ class UnaryCallBase : public Wire::User {
   void Finish(const absl::Status& status);
 
   // Has its request read, to be taken in then, or ends it. Once.
-  void Begin();
+  void Begin(Entry entry);
 
  protected:
   UnaryCallBase(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics);
@@ -49,6 +53,7 @@ class UnaryCallBase : public Wire::User {
   const std::unique_ptr<Wire> wire_;
   const Environment& environment_;
   CallScope scope_;
+  Entry entry_ = Entry::kWhereThereIsRoom;
   std::optional<Admission::Answer> answer_;
 };
 

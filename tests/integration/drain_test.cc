@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "inference/grpc_service.grpc.pb.h"
 #include "tests/support/error_details.h"
 #include "tests/support/fit_client.h"
 #include "tests/support/raw_client.h"
@@ -102,6 +103,14 @@ TEST(DrainTest, AFitThatStillReceivesEndsAndNewCallsAreRefused) {
   WaitForAStep(server);
   std::thread drain([&] { server.server().Drain(); });
   EXPECT_THAT(fit.FinishAfterRest(), IsError(grpc::UNAVAILABLE, "STOPPING"));
+  const auto probes = inference::GRPCInferenceService::NewStub(server.NewChannel());
+  inference::ServerLiveResponse live;
+  EXPECT_THAT(Call(&inference::GRPCInferenceService::Stub::ServerLive, *probes, {}, &live), IsOk());
+  EXPECT_TRUE(live.live());
+  inference::ServerReadyResponse ready;
+  EXPECT_THAT(Call(&inference::GRPCInferenceService::Stub::ServerReady, *probes, {}, &ready),
+              IsOk());
+  EXPECT_FALSE(ready.ready());
   v1::GetServerInfoResponse info;
   EXPECT_EQ(Call(&v1::ServerService::Stub::GetServerInfo, server.info(), {}, &info).error_code(),
             grpc::UNAVAILABLE);

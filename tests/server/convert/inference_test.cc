@@ -62,6 +62,15 @@ TEST(InferenceTest, RefusesRawContentsOfAnotherNumberOrBesideTyped) {
   ExpectBad(request, "raw_input_contents", "2; must be one");
 }
 
+TEST(InferenceTest, RefusesElementsInAFieldOfAnotherDatatype) {
+  auto request = Request(kGood);
+  request.mutable_inputs(0)->mutable_contents()->add_fp64_contents(1);
+  ExpectBad(request, "inputs[0].contents", "beside fp32_contents");
+  request.mutable_inputs(0)->mutable_contents()->clear_fp64_contents();
+  request.mutable_inputs(0)->mutable_contents()->add_bytes_contents();
+  ExpectBad(request, "inputs[0].contents", "beside fp32_contents");
+}
+
 TEST(InferenceTest, RefusesWhatIsBeyondTheLimits) {
   auto request = Request(kGood);
   request.mutable_inputs(0)->set_shape(0, 11);
