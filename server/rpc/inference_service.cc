@@ -16,7 +16,7 @@ namespace {
 constexpr absl::string_view kDefaultAlias = "default";
 
 constexpr char kName[] = "chainrule";
-// Of Triton's extensions those that are here as a whole.
+// Of Triton's extensions those that are here; of statistics, what inference_stats holds.
 constexpr const char* kExtensions[] = {"model_configuration", "statistics"};
 constexpr int64_t kPage = 1000;
 
