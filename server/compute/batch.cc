@@ -15,8 +15,16 @@ using engine::ConstMatrixView;
 using engine::ElementRows;
 using engine::MatrixView;
 
-// Bounds what is converted at a time, and how long a call that was cancelled runs on.
+// Bounds what is converted at a time.
 constexpr int64_t kBlockRows = 4'096;
+// Multiply-adds that bound how long a call that was cancelled runs on, and others wait unheard:
+// some 50 ms. Fewer rows than these would not use the cores.
+constexpr int64_t kBlockWork = 2'500'000'000;
+constexpr int64_t kLeastBlockRows = 64;
+
+int64_t BlockRows(const engine::Network& network) {
+  return std::clamp(kBlockWork / network.parameter_count(), kLeastBlockRows, kBlockRows);
+}
 
 absl::Status CheckCancelled(const PredictCall& call) {
   if (call.cancellation == nullptr) return absl::OkStatus();
@@ -157,11 +165,11 @@ void BatchRunner::RunAlone(Batch* batch, const Snapshot& snapshot) {
 absl::Status BatchRunner::RunBlocks(const QueuedPredict& predict, const Snapshot& snapshot) {
   const PredictCall& call = predict.call;
   CHAINRULE_CHECK(call.inputs.columns == snapshot.network().spec().input_width);
-  for (int64_t first = 0; first < call.rows; first += kBlockRows) {
+  const int64_t rows = BlockRows(snapshot.network());
+  for (int64_t first = 0; first < call.rows; first += rows) {
     if (first > 0) between_();
     if (absl::Status status = CheckCancelled(call); !status.ok()) return status;
-    absl::Status status =
-        RunBlock(predict, snapshot, first, std::min(kBlockRows, call.rows - first));
+    absl::Status status = RunBlock(predict, snapshot, first, std::min(rows, call.rows - first));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
