@@ -172,8 +172,8 @@ void CompareCheckpoints(const Protocol& protocol, const char* argv0) {
                             [&](absl::Duration turn) { return never.TrainRate(load, turn); }});
   PrintRatio("training with a checkpoint each 64 MiB over without",
              QuartilesOf(Ratios(rates[0], rates[1])), 0.95,
-             absl::StrCat(often.FilesWritten() - 1, " checkpoints in the run, without: ",
-                          never.FilesWritten() - 1));
+             absl::StrCat(often.FilesWritten() - 1,
+                          " checkpoints in the run, without: ", never.FilesWritten() - 1));
 }
 
 void Run(const Arguments& arguments, const char* argv0) {

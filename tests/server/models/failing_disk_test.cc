@@ -93,57 +93,80 @@ std::string IdOf(int number) {
 }
 
 Act Step(int number, int64_t step) {
-  return {"step", [number](DiskModels& models) {
-            return models.Train("iris", [&](auto* answer) { return OneStep(answer, IdOf(number)); });
-          }, step};
+  return {"step",
+          [number](DiskModels& models) {
+            return models.Train("iris",
+                                [&](auto* answer) { return OneStep(answer, IdOf(number)); });
+          },
+          step};
 }
 
 Act Life(const char* what, std::function<absl::Status(Registry&)> run, int64_t step) {
-  return {what, [run = std::move(run)](DiskModels& models) { return run(models.registry()); }, step};
+  return {what, [run = std::move(run)](DiskModels& models) { return run(models.registry()); },
+          step};
 }
 
 std::vector<Act> Script() {
   const auto request = [](int number) {
     return Registry::Request{IdOf(number), {1, static_cast<uint64_t>(number)}};
   };
-  const Act checkpoint =
-      Life("checkpoint", [](Registry& registry) { return registry.WriteCheckpoints(); }, 0);
+  const Act checkpoint = Life(
+      "checkpoint", [](Registry& registry) { return registry.WriteCheckpoints(); }, 0);
   const auto at = [](Act act, int64_t step) {
     act.step = step;
     return act;
   };
   return {
-      Life("create", [=](Registry& registry) {
-        return registry.Create("iris", TestSettings(), {}, {}, request(0)).status();
-      }, 0),
-      {"train", [](DiskModels& models) {
+      Life(
+          "create",
+          [=](Registry& registry) {
+            return registry.Create("iris", TestSettings(), {}, {}, request(0)).status();
+          },
+          0),
+      {"train",
+       [](DiskModels& models) {
          return models.Train("iris", [](auto* answer) { return TestCall(1, answer, IdOf(1)); });
-       }, 3},
-      Life("label", [=](Registry& registry) {
-        const std::map<std::string, std::string> labels = {{"kind", "flower"}};
-        return registry.UpdateModel("iris", "", {labels, {}}, request(2)).status();
-      }, 3),
-      Life("publish", [=](Registry& registry) {
-        return registry.Publish("iris", {{"of", "three"}}, 3, request(3)).status();
-      }, 3),
+       },
+       3},
+      Life(
+          "label",
+          [=](Registry& registry) {
+            const std::map<std::string, std::string> labels = {{"kind", "flower"}};
+            return registry.UpdateModel("iris", "", {labels, {}}, request(2)).status();
+          },
+          3),
+      Life(
+          "publish",
+          [=](Registry& registry) {
+            return registry.Publish("iris", {{"of", "three"}}, 3, request(3)).status();
+          },
+          3),
       Step(4, 4),
       at(checkpoint, 4),
-      Life("alias", [=](Registry& registry) {
-        return registry.SetAlias("iris", "prod", 1, "", request(5)).status();
-      }, 4),
+      Life(
+          "alias",
+          [=](Registry& registry) {
+            return registry.SetAlias("iris", "prod", 1, "", request(5)).status();
+          },
+          4),
       Step(6, 5),
-      Life("copy", [=](Registry& registry) {
-        return registry.Copy("iris", "prod", "other", false, request(7)).status();
-      }, 5),
+      Life(
+          "copy",
+          [=](Registry& registry) {
+            return registry.Copy("iris", "prod", "other", false, request(7)).status();
+          },
+          5),
       at(checkpoint, 5),
-      Life("delete", [=](Registry& registry) {
-        return registry.Delete("other", "", request(8)).status();
-      }, 5),
+      Life(
+          "delete",
+          [=](Registry& registry) { return registry.Delete("other", "", request(8)).status(); }, 5),
       Step(9, 6),
-      {"restart", [](DiskModels& models) {
+      {"restart",
+       [](DiskModels& models) {
          if (absl::Status ended = models.End(/*close=*/true); !ended.ok()) return ended;
          return models.Begin();
-       }, 6},
+       },
+       6},
       Step(10, 7),
   };
 }
@@ -221,7 +244,8 @@ TEST_P(FailingDiskTest, WhatWasAnsweredIsThereAfterAFailureAtAnyOperation) {
       ASSERT_EQ(done, script_.size()) << script_[done].what;
       operations = models.files().operations() - before;
     }
-    SCOPED_TRACE(absl::StrCat("operation ", operation, " failed, ", done, " calls were answered, next ",
+    SCOPED_TRACE(absl::StrCat("operation ", operation, " failed, ", done,
+                              " calls were answered, next ",
                               done < script_.size() ? script_[done].what : "the end"));
     EndLife(&models);
     const absl::Status begun = models.Begin();
