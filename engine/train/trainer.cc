@@ -4,18 +4,19 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "engine/core/check.h"
 #include "engine/nn/predictor.h"
 #include "engine/train/batch_gradient.h"
 #include "engine/train/batches.h"
+#include "engine/train/best_epoch.h"
 #include "engine/train/divergence.h"
 #include "engine/train/double_buffer.h"
 #include "engine/train/evaluation.h"
 #include "engine/train/fit_normalization.h"
 #include "engine/train/gradient_sync.h"
+#include "engine/train/milestone.h"
 #include "engine/train/norm_sum.h"
 #include "engine/train/optimizer.h"
 #include "engine/train/row_feed.h"
@@ -30,12 +31,6 @@ using Clock = std::chrono::steady_clock;
 constexpr double kThreshold = 0.5;
 
 absl::Duration Since(Clock::time_point start) { return absl::FromChrono(Clock::now() - start); }
-
-TrainProgress ProgressFrom(int64_t step) {
-  TrainProgress progress;
-  progress.first_step = step;
-  return progress;
-}
 
 }  // namespace
 
@@ -96,11 +91,7 @@ class Trainer::Impl {
 
   TrainProgress progress_;
   bool done_ = false;
-  // Where the state was shared last, from which the steps since can be taken again: the
-  // progress of then, without its reports, and how many those were.
-  ModelState shared_;
-  TrainProgress shared_progress_;
-  size_t shared_reports_ = 0;
+  Milestone shared_;
   // The current optimizer state is being written over.
   bool overwrites_ = false;
   // Why it diverged, while it takes the steps up to the last good one again.
@@ -137,7 +128,7 @@ Trainer::Impl::Impl(const Network& network, const Examples& examples, const Exam
       normalization_(std::move(state.normalization)),
       step_(state.step),
       optimizer_steps_(state.optimizer_steps),
-      progress_(progress ? *std::move(progress) : ProgressFrom(step_)),
+      progress_(progress ? *std::move(progress) : TrainProgress{.first_step = step_}),
       rows_(SplitRows(network.spec().seed, examples.rows(), options_.validation_fraction)),
       optimizer_(network),
       norm_(network),
@@ -302,12 +293,10 @@ absl::Status Trainer::Impl::EndEpoch() {
 absl::Status Trainer::Impl::Validate(EpochReport* report) {
   if (validation_ == nullptr && rows_.validation->size() == 0) return absl::OkStatus();
   const Predictor predictor(network_, parameters_.current(), *normalization_);
-  absl::StatusOr<Evaluation> evaluation =
-      validation_ != nullptr
-          ? Evaluate(network_, predictor, *normalization_, *validation_, kThreshold, executor_,
-                     cancellation_)
-          : EvaluateRows(network_, predictor, *normalization_, examples_, *rows_.validation,
-                         kThreshold, executor_, cancellation_);
+  const AllRows all(validation_ != nullptr ? validation_->rows() : 0);
+  absl::StatusOr<Evaluation> evaluation = EvaluateRows(
+      network_, predictor, *normalization_, validation_ != nullptr ? *validation_ : examples_,
+      validation_ != nullptr ? all : *rows_.validation, kThreshold, executor_, cancellation_);
   if (!evaluation.ok()) return evaluation.status();
   if (evaluation->weight_sum == 0) return absl::OkStatus();
   report->validation_loss = evaluation->loss;
@@ -316,18 +305,8 @@ absl::Status Trainer::Impl::Validate(EpochReport* report) {
 }
 
 void Trainer::Impl::WatchForBest(const EpochReport& report) {
-  if (!options_.early_stopping) return;
-  const double loss = report.validation_loss.value_or(report.loss);
-  const double bar = progress_.best_loss ? *progress_.best_loss - options_.early_stopping->min_delta
-                                         : std::numeric_limits<double>::infinity();
-  if (!(loss < bar)) {
-    ++progress_.epochs_since_best;
-    return;
-  }
-  progress_.best_loss = loss;
-  progress_.epochs_since_best = 0;
-  progress_.result.best_epoch = report.epoch;
-  if (!options_.early_stopping->restore_best) return;
+  const std::optional<EarlyStopping>& stopping = options_.early_stopping;
+  if (!stopping || !NoteBestEpoch(*stopping, report, &progress_) || !stopping->restore_best) return;
   progress_.best_state = Share();
   Remember();
 }
@@ -376,35 +355,28 @@ absl::Status Trainer::Impl::Diverge(absl::string_view what) {
 }
 
 void Trainer::Impl::GoBack() {
-  parameters_.Reset(shared_.parameters);
-  optimizer_state_.Reset(shared_.optimizer);
-  kept_normalization_ = shared_.normalization;
-  step_ = shared_.step;
-  optimizer_steps_ = shared_.optimizer_steps;
-  std::vector<EpochReport> reports = std::move(progress_.result.epochs);
-  reports.resize(shared_reports_);
-  progress_ = shared_progress_;
-  progress_.result.epochs = std::move(reports);
+  const ModelState& state = shared_.state();
+  parameters_.Reset(state.parameters);
+  optimizer_state_.Reset(state.optimizer);
+  kept_normalization_ = state.normalization;
+  step_ = state.step;
+  optimizer_steps_ = state.optimizer_steps;
+  shared_.Restore(&progress_);
   order_epoch_ = -1;
 }
 
-// The reports, of which there may be many, stay where they are.
 void Trainer::Impl::Remember() {
-  shared_ = {.parameters = parameters_.Share(),
-             .optimizer = optimizer_state_.Share(),
-             .normalization = kept_normalization_,
-             .step = step_,
-             .optimizer_steps = optimizer_steps_};
-  std::vector<EpochReport> reports = std::move(progress_.result.epochs);
-  progress_.result.epochs.clear();
-  shared_progress_ = progress_;
-  shared_reports_ = reports.size();
-  progress_.result.epochs = std::move(reports);
+  shared_.Set({.parameters = parameters_.Share(),
+               .optimizer = optimizer_state_.Share(),
+               .normalization = kept_normalization_,
+               .step = step_,
+               .optimizer_steps = optimizer_steps_},
+              &progress_);
 }
 
 ModelState Trainer::Impl::Share() {
   Remember();
-  return shared_;
+  return shared_.state();
 }
 
 Trainer::Trainer(const Network& network, const Examples& examples, const Examples* validation,

@@ -73,9 +73,9 @@ struct TrainProgress {
   double weight_sum = 0;
   double learning_rate = 0;  // of its last step
   double gradient_norm = 0;  // the same, known at the epoch's end
-  TrainResult result;        // reports so far
-  std::optional<double> best_loss;
-  std::optional<ModelState> best_state;
+  TrainResult result = {};   // reports so far
+  std::optional<double> best_loss = std::nullopt;
+  std::optional<ModelState> best_state = std::nullopt;
   int64_t epochs_since_best = 0;
 };
 

@@ -1,0 +1,80 @@
+// chainrule bench: what it measures, and what it says when there is nothing to measure.
+#include <string>
+#include <vector>
+
+#include "google/protobuf/struct.pb.h"
+#include "tests/client/cli/cli_test_support.h"
+#include "tests/client/temp_file.h"
+
+namespace chainrule::client {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+
+class BenchTest : public CliTest {
+ protected:
+  void SetUp() override {
+    MustRun({"create", "iris", "--from", Data("iris.csv"), "--label", "species", "--hidden", "8"});
+  }
+};
+
+struct Wrong {
+  std::vector<std::string> words;
+  int code;
+  std::string says;
+};
+
+TEST_F(BenchTest, BenchMeasuresEachOfItsRpcs) {
+  for (const char* rpc : {"predict", "infer", "train", "gradients", "apply", "evaluate"}) {
+    const auto json = MustRunJson<google::protobuf::Struct>({"bench", rpc, "--model", "iris",
+                                                             "--rows", "3", "--concurrency", "2",
+                                                             "--duration", "20ms", "--raw"});
+    const auto& fields = json.fields();
+    EXPECT_GT(fields.at("calls").number_value(), 0) << rpc;
+    EXPECT_EQ(fields.at("errors").number_value(), 0) << fields.at("first_error").string_value();
+    const auto& latency = fields.at("latency_us").struct_value().fields();
+    EXPECT_LE(latency.at("p50").number_value(), latency.at("p99").number_value());
+  }
+  EXPECT_THAT(MustRun({"bench", "--model", "iris", "--duration", "20ms"}),
+              ContainsRegex("calls/s.*\n.*latency"));
+}
+
+TEST_F(BenchTest, BenchMeasuresAnyUnaryRpc) {
+  const TempFile get("get.json", R"({"name": "models/iris"})");
+  const TempFile check("check.json", R"({"service": ""})");
+  for (const std::vector<std::string>& rpc :
+       {std::vector<std::string>{"GetModel", "--request", get.path()},
+        {"GetServerInfo"},
+        {"Health/Check", "--request", check.path()},
+        {"GRPCInferenceService/ServerLive"}}) {
+    std::vector<std::string> words = {"bench", "--duration", "20ms"};
+    words.insert(words.end(), rpc.begin(), rpc.end());
+    const auto json = MustRunJson<google::protobuf::Struct>(words);
+    EXPECT_GT(json.fields().at("calls").number_value(), 0) << rpc[0];
+    EXPECT_EQ(json.fields().at("errors").number_value(), 0) << rpc[0];
+  }
+}
+
+TEST_F(BenchTest, BenchThatMeasuresNothingFails) {
+  const TempFile unknown("unknown.json", R"({"name": "models/nosuch"})");
+  const TempFile wrong("wrong.json", R"({"nom": "models/iris"})");
+  const std::vector<Wrong> table = {
+      {{"bench", "GetModel", "--request", unknown.path(), "--duration", "20ms"}, 1, "NOT_FOUND: "},
+      {{"bench", "GetModel", "--request", wrong.path()}, 2, "nom"},
+      {{"bench", "Fit"}, 2, "Fit streams"},
+      {{"bench", "Fly"}, 2, "no RPC is called Fly"},
+      {{"bench"}, 2, "predict needs --model"},
+      {{"bench", "--model", "iris", "--rows", "100000000"}, 2, "a message has room for"},
+      {{"bench", "--model", "iris", "--rows", "9223372036854775807"}, 2, "--rows: "},
+      {{"bench", "--model", "iris", "--concurrency", "2147483647"}, 2, "--concurrency: "},
+  };
+  for (const Wrong& wrong_call : table) {
+    const Answer answer = Run(wrong_call.words);
+    EXPECT_EQ(answer.code, wrong_call.code) << answer.error;
+    EXPECT_THAT(answer.error, HasSubstr(wrong_call.says));
+  }
+}
+
+}  // namespace
+}  // namespace chainrule::client
