@@ -182,6 +182,10 @@ struct Percentile {
 constexpr Percentile kPercentiles[] = {{"min", 0},    {"p50", 0.5},    {"p90", 0.9}, {"p95", 0.95},
                                        {"p99", 0.99}, {"p999", 0.999}, {"max", 1}};
 
+std::string ErrorText(const LoadResult& result) {
+  return result.errors > 0 ? client::Describe(result.first_error) : "";
+}
+
 google::protobuf::Struct Describe(const Options& options, const Load& load,
                                   const LoadResult& result) {
   google::protobuf::Struct report;
@@ -198,7 +202,7 @@ google::protobuf::Struct Describe(const Options& options, const Load& load,
   fields["request_bytes"].set_number_value(static_cast<double>(load.request.size()));
   fields["reply_bytes"].set_number_value(static_cast<double>(result.reply_bytes));
   fields["errors"].set_number_value(static_cast<double>(result.errors));
-  fields["first_error"].set_string_value(result.first_error);
+  fields["first_error"].set_string_value(ErrorText(result));
   auto& latencies = *fields["latency_us"].mutable_struct_value()->mutable_fields();
   for (const Percentile& percentile : kPercentiles) {
     if (result.calls == 0) break;
@@ -213,7 +217,7 @@ void PrintResult(const Options& options, const LoadResult& result, std::ostream&
       "%.0f calls/s, %.0f rows/s; %d calls in %.2f s, %d in flight, %d errors\n",
       result.CallsPerSecond(), result.CallsPerSecond() * static_cast<double>(options.rows),
       result.calls, absl::ToDoubleSeconds(result.elapsed), options.concurrency, result.errors);
-  if (result.errors > 0) out << "first error: " << Escaped(result.first_error) << '\n';
+  if (result.errors > 0) out << "first error: " << ErrorText(result) << '\n';
   if (result.calls == 0) return;
   Table table({"latency", "µs"});
   for (const Percentile& percentile : kPercentiles) {
@@ -238,8 +242,8 @@ absl::Status CheckRows(const v1::Model& model, const Options& options) {
 
 // Where no call was answered, or the server went away, the measurement failed.
 absl::Status Verdict(const LoadResult& result) {
-  const bool failed = result.calls == 0 || OriginOf(result.error) == Origin::kUnreachable;
-  return failed ? result.error : absl::OkStatus();
+  const bool failed = result.calls == 0 || OriginOf(result.first_error) == Origin::kUnreachable;
+  return failed ? result.first_error : absl::OkStatus();
 }
 
 // Of rows for a model, or of what the file says.

@@ -34,7 +34,7 @@ class Place {
     reader_->Finish(&reply_, &status_, this);
   }
 
-  void Record(bool is_connected, LoadResult* result) const {
+  void Record(grpc::Channel* channel, LoadResult* result) const {
     if (status_.ok()) {
       ++result->calls;
       result->latencies.push_back(absl::Now() - begin_);
@@ -42,9 +42,8 @@ class Place {
       return;
     }
     if (++result->errors == 1) {
-      result->first_error =
-          absl::StrCat("code ", status_.error_code(), ": ", status_.error_message());
-      result->error = FromGrpc(status_, is_connected);
+      const auto state = channel->GetState(/*try_to_connect=*/false);
+      result->first_error = FromGrpc(status_, state == GRPC_CHANNEL_READY);
     }
   }
 
@@ -86,7 +85,7 @@ absl::StatusOr<LoadResult> RunLoad(const std::shared_ptr<grpc::Channel>& channel
   bool ok = false;
   while (running > 0 && queue.Next(&tag, &ok)) {
     Place* place = static_cast<Place*>(tag);
-    place->Record(channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY, &result);
+    place->Record(channel.get(), &result);
     if (absl::Now() - begin < load.duration) {
       place->Start(&stub, load, request, &queue);
     } else {

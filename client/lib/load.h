@@ -27,9 +27,8 @@ struct Load {
 struct LoadResult {
   int64_t calls = 0;  // that were answered with OK
   int64_t errors = 0;
-  std::string first_error;
-  absl::Status error;       // the first; OK if there is none
-  int64_t reply_bytes = 0;  // of the last reply
+  absl::Status first_error;  // OK if there is none
+  int64_t reply_bytes = 0;   // of the last reply
   absl::Duration elapsed;
   std::vector<absl::Duration> latencies;  // of the calls, ascending
 

@@ -308,7 +308,7 @@ void Trainer::Impl::WatchForBest(const EpochReport& report) {
   const std::optional<EarlyStopping>& stopping = options_.early_stopping;
   if (!stopping || !NoteBestEpoch(*stopping, report, &progress_) || !stopping->restore_best) return;
   progress_.best_state = Share();
-  Remember();
+  Remember();  // with it
 }
 
 bool Trainer::Impl::OutOfPatience() const {

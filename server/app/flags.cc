@@ -106,7 +106,8 @@ void AddLimits(Limits* limits, FlagTable* table) {
                 "request ids remembered for each model");
   table->Duration("request_id_age", &limits->request_id_age, "for how long at most");
   table->Number("max_queued_calls", &limits->max_queued_calls, "calls that wait or run");
-  table->Bytes("max_queued_bytes", &limits->max_queued_bytes, "of their requests together");
+  table->Bytes("max_queued_bytes", &limits->max_queued_bytes,
+               "of their requests and unread answers");
 }
 
 void AddFlags(Options* options, FlagTable* table) {

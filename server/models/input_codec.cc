@@ -53,13 +53,6 @@ void PutChunk(const ExampleChunk& chunk, ByteWriter* writer) {
   }
 }
 
-size_t ChunkBytes(const ExampleChunk& chunk) {
-  const int64_t targets = chunk.targets.data == nullptr ? 1 : chunk.targets.columns;
-  const int64_t weights = chunk.sample_weights.data == nullptr ? 0 : 1;
-  const int64_t floats = chunk.rows * (chunk.inputs.columns + targets + weights);
-  return kChunkBytes + static_cast<size_t>(floats) * sizeof(float);
-}
-
 // Whether a row's floats are that many at least.
 uint64_t RowCount(ByteReader* reader, int64_t columns) {
   return reader->GetCount(static_cast<size_t>(columns) * sizeof(float));
@@ -147,9 +140,6 @@ engine::TrainOptions GetTrainOptions(ByteReader* reader) {
 }
 
 void PutExamples(const engine::Examples& examples, ByteWriter* writer) {
-  size_t bytes = sizeof(uint64_t);
-  for (const ExampleChunk& chunk : examples.chunks()) bytes += ChunkBytes(chunk);
-  writer->Reserve(bytes);
   writer->Put<uint64_t>(examples.chunks().size());
   for (const ExampleChunk& chunk : examples.chunks()) PutChunk(chunk, writer);
 }

@@ -46,6 +46,10 @@ void PutBody(const Network& network, const RecordBody& body, ByteWriter* writer)
   } else if (const auto* train = std::get_if<TrainBody>(&body)) {
     PutTrainOptions(train->options, writer);
     writer->Put(train->base_learning_rate);
+    // With what stands before the chunks, as a string that is a byte too short is copied.
+    constexpr size_t kHeads = 64;
+    writer->Reserve(static_cast<size_t>(BodyBytes(train->examples, network)) +
+                    kHeads * (1 + train->examples.chunks().size()));
     PutExamples(train->examples, writer);
   } else if (const auto* weights = std::get_if<SetWeightsBody>(&body)) {
     PutSetWeights(weights->input, writer);

@@ -120,7 +120,7 @@ client::LoadResult Drive(const std::shared_ptr<grpc::Channel>& channel, const cl
   absl::StatusOr<client::LoadResult> result = client::RunLoad(channel, load);
   if (!result.ok() || result->errors > 0 || result->calls == 0) {
     std::fprintf(stderr, "%s: %s\n", load.method.c_str(),
-                 result.ok() ? result->first_error.c_str() : result.status().ToString().c_str());
+                 (result.ok() ? result->first_error : result.status()).ToString().c_str());
     std::exit(1);
   }
   return *std::move(result);
