@@ -10,19 +10,12 @@ namespace chainrule::client {
 namespace {
 
 using ::testing::ContainsRegex;
-using ::testing::HasSubstr;
 
 class BenchTest : public CliTest {
  protected:
   void SetUp() override {
     MustRun({"create", "iris", "--from", Data("iris.csv"), "--label", "species", "--hidden", "8"});
   }
-};
-
-struct Wrong {
-  std::vector<std::string> words;
-  int code;
-  std::string says;
 };
 
 TEST_F(BenchTest, BenchMeasuresEachOfItsRpcs) {
@@ -69,11 +62,7 @@ TEST_F(BenchTest, BenchThatMeasuresNothingFails) {
       {{"bench", "--model", "iris", "--rows", "9223372036854775807"}, 2, "--rows: "},
       {{"bench", "--model", "iris", "--concurrency", "2147483647"}, 2, "--concurrency: "},
   };
-  for (const Wrong& wrong_call : table) {
-    const Answer answer = Run(wrong_call.words);
-    EXPECT_EQ(answer.code, wrong_call.code) << answer.error;
-    EXPECT_THAT(answer.error, HasSubstr(wrong_call.says));
-  }
+  for (const Wrong& wrong_call : table) ExpectWrong(wrong_call);
 }
 
 }  // namespace

@@ -65,6 +65,20 @@ class CliTest : public ::testing::Test {
     return message;
   }
 
+  // What is asked wrongly, its exit code, and what is said then.
+  struct Wrong {
+    std::vector<std::string> words;
+    int code;
+    std::string says;
+  };
+  Answer ExpectWrong(const Wrong& wrong) {
+    Answer answer = Run(wrong.words);
+    EXPECT_EQ(answer.code, wrong.code) << answer.error;
+    EXPECT_THAT(answer.error, ::testing::StartsWith("chainrule: "));
+    EXPECT_THAT(answer.error, ::testing::HasSubstr(wrong.says));
+    return answer;
+  }
+
   test::TestServer& server() { return server_; }
 
  private:
