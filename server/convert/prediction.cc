@@ -68,13 +68,6 @@ const std::vector<std::string>& CandidateNames(const ModelSettings& settings) {
   return settings.network.multi_label ? settings.target_names : settings.class_names;
 }
 
-// Classes of a row's answer, at most.
-int64_t ClassesPerRow(const PredictArguments& arguments, const engine::NetworkSpec& network) {
-  const int64_t all = Candidates(network);
-  if (arguments.top_k == 0) return network.multi_label ? all : 1;
-  return std::min(arguments.top_k, all);
-}
-
 absl::Status CheckSize(const PredictArguments& arguments, const ModelContext& model) {
   const int64_t rows = arguments.inputs.rows;
   const int64_t outputs = model.network().output_width();
@@ -158,6 +151,13 @@ class ClassRanking {
 };
 
 }  // namespace
+
+int64_t ClassesPerRow(const PredictArguments& arguments, const engine::NetworkSpec& network) {
+  if (!arguments.classes) return 0;
+  const int64_t all = Candidates(network);
+  if (arguments.top_k == 0) return network.multi_label ? all : 1;
+  return std::min(arguments.top_k, all);
+}
 
 absl::StatusOr<PredictArguments> CheckPredict(const v1::PredictRequest& request,
                                               const ModelContext& model) {

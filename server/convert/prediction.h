@@ -29,6 +29,9 @@ struct PredictArguments {
 absl::StatusOr<PredictArguments> CheckPredict(const v1::PredictRequest& request,
                                               const ModelContext& model);
 
+// Classes of a row's answer, at most.
+int64_t ClassesPerRow(const PredictArguments& arguments, const engine::NetworkSpec& network);
+
 // PredictionReply: where a prediction's numbers go, and what is made of them.
 // Thread-compatible: Place, then the engine writes, then Finish.
 class PredictionReply {

@@ -19,13 +19,9 @@ constexpr int64_t kOutputBytes = 8;
 constexpr int64_t kClassBytes = 96;
 
 // What an answer takes in memory, about.
-int64_t AnswerBytes(const PredictArguments& arguments, const ModelContext& context) {
-  const int64_t outputs = context.network().output_width();
-  const int64_t all = std::max<int64_t>(outputs, 2);
-  const int64_t asked = arguments.top_k > 0 ? arguments.top_k : 1;
-  const int64_t classes = context.network().multi_label ? all : std::min(asked, all);
-  const int64_t row = outputs * kOutputBytes + (arguments.classes ? classes * kClassBytes : 0);
-  return arguments.inputs.rows * row;
+int64_t AnswerBytes(const PredictArguments& arguments, const engine::NetworkSpec& network) {
+  return arguments.inputs.rows *
+         (network.output_width() * kOutputBytes + ClassesPerRow(arguments, network) * kClassBytes);
 }
 
 Limits LimitsOfStream(Limits limits) {
@@ -77,7 +73,7 @@ absl::StatusOr<PredictCall> PredictStream::Prepare(Item* item) {
   const absl::StatusOr<PredictArguments> arguments = CheckPredict(request, found->context);
   if (!arguments.ok()) return arguments.status();
   scope().AddRows(arguments->inputs.rows);
-  item->bytes += AnswerBytes(*arguments, found->context);
+  item->bytes += AnswerBytes(*arguments, found->context.network());
   item->arguments = *arguments;
   item->reply.emplace(*arguments, item->response.mutable_response());
   return MakeCall(item, *std::move(found));
