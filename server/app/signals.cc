@@ -1,6 +1,6 @@
 #include "server/app/signals.h"
 
-#include <fcntl.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,14 +15,13 @@ namespace chainrule::server {
 namespace {
 
 std::atomic<int> signals_seen{0};
-int wake_pipe[2] = {-1, -1};
+sem_t asked_to_stop;
 
 // Calls only what may be called in a signal handler.
 void OnSignal(int number) {
   if (signals_seen.fetch_add(1) > 0) _exit(128 + number);
   const int error = errno;
-  const char byte = 0;
-  [[maybe_unused]] const ssize_t written = write(wake_pipe[1], &byte, 1);
+  sem_post(&asked_to_stop);
   errno = error;
 }
 
@@ -38,7 +37,7 @@ void Handle(int number, void (*handler)(int)) {
 }  // namespace
 
 void CatchSignals() {
-  CHAINRULE_CHECK(pipe2(wake_pipe, O_CLOEXEC) == 0);
+  CHAINRULE_CHECK(sem_init(&asked_to_stop, 0, 0) == 0);
   Handle(SIGTERM, OnSignal);
   Handle(SIGINT, OnSignal);
   Handle(SIGPIPE, SIG_IGN);
@@ -46,8 +45,7 @@ void CatchSignals() {
 }
 
 void WaitForSignal() {
-  char byte = 0;
-  while (read(wake_pipe[0], &byte, 1) < 0 && errno == EINTR) {
+  while (sem_wait(&asked_to_stop) != 0 && errno == EINTR) {
   }
 }
 

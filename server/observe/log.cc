@@ -80,12 +80,16 @@ std::string FormatLogLine(LogFormat format, absl::string_view time, LogLevel lev
 }
 
 struct Logger::Sink {
-  std::shared_ptr<spdlog::details::thread_pool> thread =
-      std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1);
-  // Shared: each line that waits holds its logger.
-  std::shared_ptr<spdlog::async_logger> logger = std::make_shared<spdlog::async_logger>(
-      "chainrule", std::make_shared<spdlog::sinks::stderr_sink_mt>(), thread,
-      spdlog::async_overflow_policy::overrun_oldest);
+  Sink() : thread(std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1)) {
+    logger = std::make_shared<spdlog::async_logger>(
+        "chainrule", std::make_shared<spdlog::sinks::stderr_sink_mt>(), thread,
+        spdlog::async_overflow_policy::overrun_oldest);
+  }
+
+  // Shared: each line that waits holds its logger. The thread writes them all, then ends,
+  // and the logger goes after it.
+  std::shared_ptr<spdlog::async_logger> logger;
+  std::shared_ptr<spdlog::details::thread_pool> thread;
 };
 
 Logger::Logger(LogLevel level, LogFormat format) : level_(level), format_(format) {
