@@ -86,6 +86,7 @@ OptimizerSpec OptimizerOf(const Golden& golden) {
   optimizer.nesterov = golden.Number("nesterov", 0) != 0;
   optimizer.weight_decay = golden.Number("weight_decay", 0);
   optimizer.clip_norm = golden.Number("clip_norm", optimizer.clip_norm);
+  optimizer.clip_value = golden.Number("clip_value", optimizer.clip_value);
   return optimizer;
 }
 
@@ -168,7 +169,8 @@ TEST_P(CurvesTest, FollowsPyTorch) {
 
 INSTANTIATE_TEST_SUITE_P(All, CurvesTest,
                          testing::Values("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop",
-                                         "adagrad", "minibatch_adam", "penalties", "clipped"));
+                                         "rmsprop_momentum", "adagrad", "minibatch_adam",
+                                         "penalties", "clipped", "clipped_by_value"));
 
 }  // namespace
 }  // namespace chainrule::engine

@@ -23,10 +23,12 @@ CASES = {
     "adam": (torch.optim.Adam, {"lr": 0.01}, 0, 200, {}),
     "adamw": (torch.optim.AdamW, {"lr": 0.01, "weight_decay": 0.1}, 0, 200, {}),
     "rmsprop": (torch.optim.RMSprop, {"lr": 0.001}, 0, 200, {}),
+    "rmsprop_momentum": (torch.optim.RMSprop, {"lr": 0.001, "momentum": 0.5}, 0, 200, {}),
     "adagrad": (torch.optim.Adagrad, {"lr": 0.05}, 0, 200, {}),
     "minibatch_adam": (torch.optim.Adam, {"lr": 0.005}, 64, 207, {}),
     "penalties": (torch.optim.SGD, {"lr": 0.3}, 0, 200, {"l1": 1e-3, "l2": 1e-2}),
     "clipped": (torch.optim.SGD, {"lr": 1.0}, 64, 207, {"clip_norm": 0.05}),
+    "clipped_by_value": (torch.optim.SGD, {"lr": 1.0}, 64, 207, {"clip_value": 0.01}),
 }
 
 
@@ -75,6 +77,8 @@ def train(network, optimizer, batch, x, y, steps, extras):
             (loss + penalty(network, extras.get("l1", 0), extras.get("l2", 0))).backward()
             if "clip_norm" in extras:
                 torch.nn.utils.clip_grad_norm_(network.parameters(), extras["clip_norm"])
+            if "clip_value" in extras:
+                torch.nn.utils.clip_grad_value_(network.parameters(), extras["clip_value"])
             optimizer.step()
             total += loss.item() * len(x[rows])
             weight += len(x[rows])

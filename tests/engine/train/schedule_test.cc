@@ -59,5 +59,19 @@ TEST(ScheduleTest, WarmUpRisesToTheBaseRateThenTheFormulaBegins) {
   EXPECT_DOUBLE_EQ(Rate(schedule, 14), 0.2);
 }
 
+TEST(ScheduleTest, EveryFormulaCountsFromTheWarmUpsEnd) {
+  for (const ScheduleKind kind :
+       {ScheduleKind::kConstant, ScheduleKind::kStep, ScheduleKind::kExponential,
+        ScheduleKind::kCosine, ScheduleKind::kInverseTime}) {
+    const ScheduleSpec cold = {.kind = kind, .gamma = 0.5, .period = 10, .floor = 0.25};
+    ScheduleSpec warmed = cold;
+    warmed.warmup_steps = 5;
+    for (int64_t s = 0; s < 5; ++s) {
+      EXPECT_DOUBLE_EQ(Rate(warmed, s), 0.4 * static_cast<double>(s + 1) / 5);
+    }
+    for (int64_t s = 0; s < 40; ++s) EXPECT_EQ(Rate(warmed, 5 + s), Rate(cold, s));
+  }
+}
+
 }  // namespace
 }  // namespace chainrule::engine

@@ -19,6 +19,7 @@ from chainrule.v1 import model_pb2, model_service_pb2, tensor_pb2  # noqa: E402
 from chainrule.v1 import training_service_pb2 as training_pb2  # noqa: E402
 from chainrule.v1.model_service_pb2_grpc import ModelServiceStub  # noqa: E402
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
+from networks import ACTIVATIONS, CASES, DELTA, LOSSES, SLOPE, last_activations  # noqa: E402
 from tensors import array_of, tensor  # noqa: E402
 
 SMALL = (13, 5, 7, 3)  # rows, inputs, hidden units, outputs
@@ -26,45 +27,7 @@ SMALL = (13, 5, 7, 3)  # rows, inputs, hidden units, outputs
 # the ways of large ones.
 SHAPES = [(1, 1, 1, 1), (67, 130, 97, 33), (4_500, 9, 17, 2), (70, 513, 1_030, 11)]
 TOLERANCE = 1e-5  # of the largest entry of each tensor
-SLOPE, DELTA, L1, L2 = 0.2, 0.4, 0.01, 0.05
-
-ACTIVATIONS = {
-    "SIGMOID": torch.sigmoid,
-    "TANH": torch.tanh,
-    "RELU": torch.relu,
-    "LEAKY_RELU": lambda z: torch.nn.functional.leaky_relu(z, SLOPE),
-    "GELU": torch.nn.functional.gelu,
-    "SOFTPLUS": torch.nn.functional.softplus,
-    "IDENTITY": lambda z: z,
-    "SOFTMAX": lambda z: torch.softmax(z, dim=1),
-}
-
-
-def huber(a, y):
-    e = (a - y).abs()
-    return torch.where(e <= DELTA, 0.5 * e * e, DELTA * (e - 0.5 * DELTA))
-
-
-# Of each output of each example.
-LOSSES = {
-    "BINARY_CROSS_ENTROPY": lambda a, y: -(y * a.log() + (1 - y) * (1 - a).log()),
-    "CATEGORICAL_CROSS_ENTROPY": lambda a, y: -y * a.log(),
-    "MEAN_SQUARED_ERROR": lambda a, y: (a - y) ** 2,
-    "HUBER": huber,
-}
-
-
-def last_activations(loss):
-    if loss == "BINARY_CROSS_ENTROPY":
-        return ["SIGMOID"]
-    if loss == "CATEGORICAL_CROSS_ENTROPY":
-        return ["SOFTMAX"]
-    return [name for name in ACTIVATIONS if name != "SOFTMAX"]
-
-
-CASES = [(hidden, loss, last)
-         for hidden in ACTIVATIONS if hidden != "SOFTMAX"
-         for loss in LOSSES for last in last_activations(loss)]
+L1, L2 = 0.01, 0.05
 
 
 class Problem:

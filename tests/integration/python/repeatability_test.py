@@ -35,6 +35,12 @@ def examples_of(x, labels):
     return tensor_pb2.Examples(inputs=tensor(x), class_labels=tensor_pb2.ClassLabels(ids=labels))
 
 
+def question(name, rows):
+    return prediction_pb2.PredictRequest(
+        model=f"models/{name}", inputs=tensor(rows), include=["PREDICTION_PART_VALUES"],
+        encoding="TENSOR_ENCODING_RAW")
+
+
 class Case:
     """A network, rows and a way to train, all from one number."""
 
@@ -84,10 +90,13 @@ class Client:
             model=f"models/{name}", examples=examples_of(x, labels)))
 
     def predict(self, name, rows):
-        answer = self.prediction.Predict(prediction_pb2.PredictRequest(
-            model=f"models/{name}", inputs=tensor(rows), include=["PREDICTION_PART_VALUES"],
-            encoding="TENSOR_ENCODING_RAW"))
-        return array_of(answer.outputs)
+        return array_of(self.prediction.Predict(question(name, rows)).outputs)
+
+    def stream(self, name, parts):
+        questions = (prediction_pb2.StreamPredictRequest(request=question(name, rows))
+                     for rows in parts)
+        return [array_of(answer.response.outputs)
+                for answer in self.prediction.StreamPredict(questions)]
 
 
 class RepeatabilityTest(unittest.TestCase):
@@ -149,10 +158,13 @@ class RepeatabilityTest(unittest.TestCase):
                 client.create(name, case)
                 client.train(name, case)
                 whole = client.predict(name, case.x)
-                for _ in range(12):
-                    chosen = draw.sample(range(case.rows), draw.randint(1, min(70, case.rows)))
+                most = min(70, case.rows)
+                choices = [draw.sample(range(case.rows), draw.randint(1, most)) for _ in range(12)]
+                streamed = client.stream(name, [case.x[chosen] for chosen in choices])
+                for chosen, item in zip(choices, streamed, strict=True):
                     part = client.predict(name, case.x[chosen])
                     self.assertEqual(part.tobytes(), whole[chosen].tobytes(), (number, chosen))
+                    self.assertEqual(item.tobytes(), part.tobytes(), (number, chosen))
 
     def test_evaluate_sees_what_predict_answers(self):
         """A row's loss is the same alone and among others, its guess the one of Predict; and all
