@@ -98,11 +98,17 @@ void WriteModelConfig(const ModelContext& model, inference::ModelConfig* config)
   });
 }
 
-void WriteStatistics(absl::string_view id, int64_t version,
+void WriteStatistics(const ModelDescription& model, int64_t version,
                      const InferenceStatistics::Totals& totals,
                      inference::ModelStatistics* message) {
-  message->set_name(std::string(id));
-  if (version > 0) message->set_version(absl::StrCat(version));
+  message->set_name(model.id);
+  if (version > 0) {
+    message->set_version(absl::StrCat(version));
+  } else {
+    inference::MemoryUsage* memory = message->add_memory_usage();
+    memory->set_type("CPU");
+    memory->set_byte_size(static_cast<uint64_t>(model.memory_bytes));
+  }
   if (totals.last != absl::InfinitePast()) {
     message->set_last_inference(static_cast<uint64_t>(absl::ToUnixMillis(totals.last)));
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "inference/grpc_service.pb.h"
 #include "server/convert/context.h"
+#include "server/models/calls.h"
 #include "server/models/inference_statistics.h"
 
 namespace chainrule::server {
@@ -22,8 +23,8 @@ void WriteIndexEntry(const std::string& id, int64_t version, const absl::Status&
                      inference::RepositoryIndexResponse::ModelIndex* entry);
 
 void WriteModelConfig(const ModelContext& model, inference::ModelConfig* config);
-// `version`: 0 is the live weights.
-void WriteStatistics(absl::string_view id, int64_t version,
+// Of `version`; 0 is the live weights, with which the memory is told.
+void WriteStatistics(const ModelDescription& model, int64_t version,
                      const InferenceStatistics::Totals& totals,
                      inference::ModelStatistics* message);
 

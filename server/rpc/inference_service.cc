@@ -33,11 +33,12 @@ void ForModels(const Registry& registry, Visit visit) {
 
 void AddModelStatistics(Model* model, int64_t version, bool all_versions,
                         inference::ModelStatisticsResponse* response) {
+  const ModelDescription description = model->Describe();
   auto totals = model->statistics().Get();
   totals.try_emplace(version);
   for (const auto& [number, sums] : totals) {
     if (!all_versions && number != version) continue;
-    WriteStatistics(model->id(), number, sums, response->add_model_stats());
+    WriteStatistics(description, number, sums, response->add_model_stats());
   }
 }
 

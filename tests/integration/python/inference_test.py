@@ -215,6 +215,10 @@ class InferenceTest(unittest.TestCase):
         self.assertGreaterEqual(
             stats.inference_stats.success.ns,
             stats.inference_stats.compute_infer.ns + stats.inference_stats.queue.ns)
+        [memory] = stats.memory_usage
+        self.assertEqual((memory.type, memory.id), ("CPU", 0))
+        self.assertEqual(memory.byte_size, self.models.GetModel(
+            model_service_pb2.GetModelRequest(name="models/other")).memory_bytes)
         names = {s.name for s in self.stub.ModelStatistics(oip.ModelStatisticsRequest()).model_stats}
         self.assertLessEqual({"m", "other"}, names)
 
