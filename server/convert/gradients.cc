@@ -22,8 +22,7 @@ constexpr int64_t kMaxStreamedColumns = int64_t{256} << 10;
 constexpr int64_t kEnvelopeBytes = 256;
 
 template <typename Message>
-absl::Status ReadTargets(const Message& message, absl::string_view field,
-                         GradientsArguments* arguments) {
+absl::Status ReadTargets(const Message& message, GradientsArguments* arguments) {
   for (int i = 0; i < message.wrt_size(); ++i) {
     switch (message.wrt(i)) {
       case v1::GRADIENT_TARGET_PARAMETERS:
@@ -36,7 +35,7 @@ absl::Status ReadTargets(const Message& message, absl::string_view field,
         arguments->activations = true;
         break;
       default:
-        return engine::InvalidField(absl::StrCat(field, "[", i, "]"), UnknownEnum(message.wrt(i)));
+        return engine::InvalidField(absl::StrCat("wrt[", i, "]"), UnknownEnum(message.wrt(i)));
     }
   }
   if (message.wrt().empty()) arguments->parameters = true;
@@ -91,7 +90,7 @@ std::span<double> PlaceNorms(int64_t rows, v1::GetGradientsResponse* response) {
 absl::StatusOr<GradientsArguments> CheckGetGradients(const v1::GetGradientsRequest& request,
                                                      const ModelContext& model) {
   GradientsArguments arguments;
-  if (absl::Status wrt = ReadTargets(request, "wrt", &arguments); !wrt.ok()) return wrt;
+  if (absl::Status wrt = ReadTargets(request, &arguments); !wrt.ok()) return wrt;
   arguments.example_norms = request.example_norms();
   auto layers = CheckLayerIndexes(request.layer_indexes(), model.network());
   if (!layers.ok()) return layers.status();
@@ -109,10 +108,10 @@ absl::StatusOr<GradientsArguments> CheckGetGradients(const v1::GetGradientsReque
 absl::StatusOr<GradientsArguments> CheckGradientsHeader(const v1::StreamGradientsHeader& header,
                                                         const ModelContext& model) {
   GradientsArguments arguments;
-  absl::Status wrt = ReadTargets(header, "header.wrt", &arguments);
+  absl::Status wrt = ReadTargets(header, &arguments);
   if (!wrt.ok()) return wrt;
   if (arguments.activations) {
-    return engine::InvalidField("header.wrt",
+    return engine::InvalidField("wrt",
                                 "GRADIENT_TARGET_ACTIVATIONS; a stream answers PARAMETERS and "
                                 "INPUTS");
   }
@@ -121,7 +120,7 @@ absl::StatusOr<GradientsArguments> CheckGradientsHeader(const v1::StreamGradient
                                         static_cast<int64_t>(sizeof(float)));
   if (arguments.inputs && model.network().input_width > most) {
     return engine::InvalidField(
-        "header.wrt",
+        "wrt",
         absl::StrCat("GRADIENT_TARGET_INPUTS; a stream answers rows of ", most, " inputs or less"));
   }
   auto layers = CheckLayerIndexes(header.layer_indexes(), model.network());

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace chainrule::server {
@@ -51,6 +52,18 @@ absl::Status InvalidFieldSaying(absl::string_view message, absl::string_view fie
   detail.reason = "INVALID_FIELD";
   detail.violations = {{std::string(field), std::string(description)}};
   return engine::MakeError(absl::StatusCode::kInvalidArgument, message, detail);
+}
+
+absl::Status Under(absl::string_view parent, const absl::Status& status) {
+  engine::ErrorDetail detail = engine::GetErrorDetail(status);
+  if (detail.violations.empty()) return status;
+  const bool begins = absl::StartsWith(status.message(), detail.violations.front().field);
+  for (engine::FieldViolation& violation : detail.violations) {
+    violation.field = absl::StrCat(parent, ".", violation.field);
+  }
+  const std::string message =
+      absl::StrCat(begins ? parent : "", begins ? "." : "", status.message());
+  return engine::MakeError(status.code(), message, detail);
 }
 
 absl::Status InMessage(int64_t number, const absl::Status& status) {

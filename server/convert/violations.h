@@ -26,6 +26,10 @@ std::string UnknownEnum(int value);
 absl::Status InvalidFieldSaying(absl::string_view message, absl::string_view field,
                                 absl::string_view description);
 
+// What was said of a message's fields, said of the message that has it as `parent`: the paths
+// begin with that, in the violations and where the message begins with one.
+absl::Status Under(absl::string_view parent, const absl::Status& status);
+
 // Says which of a stream's messages it was, the header being message 0.
 absl::Status InMessage(int64_t number, const absl::Status& status);
 

@@ -49,7 +49,7 @@ absl::Status GradientsStream::ReadHeader(const v1::StreamGradientsRequest& messa
   if (!found.ok()) return found.status();
   absl::StatusOr<GradientsArguments> arguments =
       CheckGradientsHeader(message.header(), found->context);
-  if (!arguments.ok()) return arguments.status();
+  if (!arguments.ok()) return Under("header", arguments.status());
   arguments_ = *std::move(arguments);
   model_ = *std::move(found);
   const Snapshot& snapshot = *model_->snapshot;

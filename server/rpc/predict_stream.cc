@@ -67,7 +67,7 @@ absl::StatusOr<PredictCall> PredictStream::Prepare(Item* item) {
   absl::StatusOr<Admission::Ticket> ticket = environment_.admission->Enter(item->bytes);
   if (!ticket.ok()) return ticket.status();
   item->ticket = *std::move(ticket);
-  absl::StatusOr<FoundModel> found = FindReadModel(environment_, model_, "request.model");
+  absl::StatusOr<FoundModel> found = FindReadModel(environment_, model_, "model");
   if (!found.ok()) return found.status();
   found->context.limits = &limits_;
   const absl::StatusOr<PredictArguments> arguments = CheckPredict(request, found->context);

@@ -59,12 +59,17 @@ class RowStreamsTest : public ::testing::Test {
   }
   GradientsClient OpenGradients(const std::vector<v1::GradientTarget>& wrt,
                                 const std::string& model = "models/m") {
+    v1::StreamGradientsHeader header;
+    header.set_model(model);
+    for (const v1::GradientTarget target : wrt) header.add_wrt(target);
+    return OpenGradients(header);
+  }
+  GradientsClient OpenGradients(const v1::StreamGradientsHeader& header) {
     GradientsClient stream([this](grpc::ClientContext* context) {
       return server_.training().StreamGradients(context);
     });
     v1::StreamGradientsRequest request;
-    request.mutable_header()->set_model(model);
-    for (const v1::GradientTarget target : wrt) request.mutable_header()->add_wrt(target);
+    *request.mutable_header() = header;
     stream.Send(request);
     return stream;
   }
@@ -159,6 +164,23 @@ TEST_F(RowStreamsTest, WhatIsMissingIsNamed) {
   EXPECT_THAT(unknown.FinishAfterRest(), IsError(grpc::NOT_FOUND, "MODEL_NOT_FOUND"));
   GradientsClient activations = OpenGradients({v1::GRADIENT_TARGET_ACTIVATIONS});
   EXPECT_THAT(activations.FinishAfterRest(), IsBadField("header.wrt", "PARAMETERS and INPUTS"));
+}
+
+TEST_F(RowStreamsTest, AFaultInTheHeaderIsNamedWithItsWholePath) {
+  GradientsClient target = OpenGradients({static_cast<v1::GradientTarget>(9)});
+  EXPECT_THAT(target.FinishAfterRest(), IsBadField("header.wrt[0]", "9; must be"));
+  v1::StreamGradientsHeader header;
+  header.set_model("models/m");
+  header.add_layer_indexes(0);
+  header.add_layer_indexes(7);
+  GradientsClient layers = OpenGradients(header);
+  const grpc::Status status = layers.FinishAfterRest();
+  EXPECT_THAT(status, IsBadField("header.layer_indexes[1]", "7; must be 0 to"));
+  EXPECT_THAT(status.error_message(), ::testing::StartsWith("header.layer_indexes[1]: 7;"));
+  header.clear_layer_indexes();
+  header.set_encoding(static_cast<v1::TensorEncoding>(9));
+  GradientsClient encoding = OpenGradients(header);
+  EXPECT_THAT(encoding.FinishAfterRest(), IsBadField("header.encoding", "9; must be"));
 }
 
 TEST_F(RowStreamsTest, GradientsAreThoseOfTheirUnaryTwin) {
