@@ -9,6 +9,9 @@ namespace {
 constexpr int64_t kMinCheckpointBytes = int64_t{1} << 20;
 // A request that has nothing but names and a small row.
 constexpr int64_t kMinMessageBytes = 1'024;
+// A record of the log, of 4 GiB at most, holds a model's state and the best one of a Fit that
+// was interrupted, each with two arrays of its optimizer's.
+constexpr int64_t kMostParameters = 150'000'000;
 
 absl::Status CheckPositive(absl::string_view flag, int64_t value) {
   if (value > 0) return absl::OkStatus();
@@ -32,6 +35,10 @@ absl::Status CheckLimits(const Limits& limits) {
   };
   for (const auto& [flag, value] : flags) {
     if (absl::Status status = CheckPositive(flag, value); !status.ok()) return status;
+  }
+  if (limits.max_parameters > kMostParameters) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--max_parameters: at most ", kMostParameters, " fit in a record of the log"));
   }
   if (limits.max_message_bytes > int64_t{2000} << 20) {
     return absl::InvalidArgumentError("--max_message_bytes: at most 2000MiB fit in a message");

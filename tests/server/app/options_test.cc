@@ -35,6 +35,7 @@ TEST(OptionsTest, EachContradictionNamesItsFlag) {
       {[](Options* o) { o->threads = 5000; }, "--threads"},
       {[](Options* o) { o->grpc_memory = 1; }, "--grpc_memory"},
       {[](Options* o) { o->limits.max_models = 0; }, "--max_models"},
+      {[](Options* o) { o->limits.max_parameters = int64_t{1} << 30; }, "--max_parameters"},
       {[](Options* o) { o->limits.max_message_bytes = int64_t{3} << 30; }, "--max_message_bytes"},
       {[](Options* o) { o->limits.max_message_bytes = 1; }, "--max_message_bytes"},
       {[](Options* o) { o->limits.request_id_age = absl::ZeroDuration(); }, "--request_id_age"},
