@@ -293,13 +293,13 @@ absl::StatusOr<Server> Server::Start(const Options& options, FileSystem* files) 
   if (!store.ok()) return store.status();
   auto impl = std::make_unique<Impl>(options, *std::move(store));
   if (absl::Status status = impl->ReadToken(); !status.ok()) return status;
+  impl->health.Set("", Health::kServing);
+  for (const char* service : kServices) impl->health.Set(service, Health::kServing);
   if (absl::Status status = impl->registry.Open(); !status.ok()) return status;
   if (absl::Status status = impl->StartHttp(); !status.ok()) return status;
   absl::StatusOr<Listener> listener = Listen(options, &impl->loops);
   if (!listener.ok()) return listener.status();
   impl->listener = *std::move(listener);
-  impl->health.Set("", Health::kServing);
-  for (const char* service : kServices) impl->health.Set(service, Health::kServing);
   impl->LogStart();
   return Server(std::move(impl));
 }

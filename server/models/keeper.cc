@@ -21,6 +21,7 @@ absl::Status Keeper::OpenLog(const LogVisitor& visit, LogFindings* findings) {
   absl::StatusOr<std::unique_ptr<Log>> opened = store_->OpenLog(visit, findings);
   MutexLock lock(&mutex_);
   status_ = opened.status();
+  was_open_ = was_open_ || opened.ok();
   if (opened.ok()) log_ = *std::move(opened);
   return status_;
 }
@@ -39,6 +40,11 @@ void Keeper::CloseLog() {
 absl::Status Keeper::status() const {
   MutexLock lock(&mutex_);
   return status_;
+}
+
+absl::Status Keeper::recovered() const {
+  MutexLock lock(&mutex_);
+  return was_open_ ? absl::OkStatus() : status_;
 }
 
 uint64_t Keeper::Append(RecordKey key, std::string payload, Log::Done done) {

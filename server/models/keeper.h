@@ -74,6 +74,8 @@ class Keeper {
   void CloseLog();
   // OK while the log takes records; else UNAVAILABLE, STORAGE_FAILED.
   absl::Status status() const;
+  // OK once the log was open, since when what was read of it is durable; else as status().
+  absl::Status recovered() const;
 
   // As Log's. Without an open log `done` is told why at once, and 0 is returned.
   uint64_t Append(RecordKey key, std::string payload, Log::Done done);
@@ -101,6 +103,7 @@ class Keeper {
   mutable engine::Mutex mutex_;
   std::shared_ptr<Log> log_ ABSL_GUARDED_BY(mutex_);
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  bool was_open_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace chainrule::server

@@ -52,7 +52,9 @@ void Numbers::Begin(std::shared_ptr<const ModelSettings> settings, engine::Model
 
 absl::Status Numbers::Load(const std::string& settings_json, const CheckpointFacts& checkpoint) {
   if (!damage_.ok()) return damage_;
-  absl::Status status = Read(settings_json, checkpoint);
+  // A power loss may still take what is behind the checkpoint.
+  absl::Status status = tail_.empty() ? absl::OkStatus() : keeper_->recovered();
+  if (status.ok()) status = Read(settings_json, checkpoint);
   if (status.code() == absl::StatusCode::kDataLoss) {
     status = damage_ = Damaged(absl::StrCat(status.message(), log_damage_));
   }

@@ -30,16 +30,22 @@ Recoverer::~Recoverer() {
 }
 
 absl::Status Recoverer::Start() {
-  absl::StatusOr<Contents> contents = OpenLog();
-  if (!contents.ok()) return contents.status();
+  Contents contents;
+  const absl::Status opened = OpenLog(&contents);
+  const bool readable = absl::IsUnavailable(opened) && contents.found.complete;
+  if (!opened.ok() && !readable) return opened;
+  TellFound(contents.found);
   for (const std::shared_ptr<Model>& model : models_->All()) {
-    model->Recover(std::move(contents->tails[model->uid()]), contents->found.damage);
+    model->Recover(std::move(contents.tails[model->uid()]), contents.found.damage);
     if (model->has_tail()) models_->Tell(model->id(), model->uid(), ModelHealth::kNotServing);
   }
   {
     MutexLock lock(&mutex_);
     work_ = true;
+    failed_ = !opened.ok();
+    log_fault_ = opened;
   }
+  TellStorage();
   thread_ = std::thread(&Recoverer::Loop, this);
   return absl::OkStatus();
 }
@@ -86,8 +92,7 @@ void Recoverer::WaitUntilIdle() {
   while (work_ && !stopping_) changed_.Wait(&mutex_);
 }
 
-absl::StatusOr<Recoverer::Contents> Recoverer::OpenLog() {
-  Contents contents;
+absl::Status Recoverer::OpenLog(Contents* contents) {
   const auto visit = [&](const LogRecord& record) {
     RecordKey key = record.key;
     if (key.owner.empty()) {  // of format 1
@@ -95,14 +100,15 @@ absl::StatusOr<Recoverer::Contents> Recoverer::OpenLog() {
       if (!header.ok()) return header.status();
       key = {std::move(header->uid), header->number, header->last_step};
     }
-    contents.tails[key.owner].push_back({record.sequence, record.place, key.step});
+    contents->tails[key.owner].push_back({record.sequence, record.place, key.step});
     return absl::OkStatus();
   };
-  const absl::Status status = keeper_->OpenLog(visit, &contents.found);
-  if (!status.ok()) return status;
-  for (const LogDamage& damage : contents.found.damage) keeper_->damage().Tell(damage.what);
-  if (!contents.found.torn_tail.empty()) keeper_->torn_tail().Tell(contents.found.torn_tail);
-  return contents;
+  return keeper_->OpenLog(visit, &contents->found);
+}
+
+void Recoverer::TellFound(const LogFindings& found) {
+  for (const LogDamage& damage : found.damage) keeper_->damage().Tell(damage.what);
+  if (!found.torn_tail.empty()) keeper_->torn_tail().Tell(found.torn_tail);
 }
 
 void Recoverer::Loop() {
@@ -144,14 +150,15 @@ bool Recoverer::Reopen() {
     MutexLock lock(&mutex_);
     failed_ = false;
   }
-  absl::StatusOr<Contents> contents = OpenLog();
-  if (!contents.ok()) {
+  Contents contents;
+  if (absl::Status opened = OpenLog(&contents); !opened.ok()) {
     MutexLock lock(&mutex_);
     failed_ = true;
     return false;
   }
+  TellFound(contents.found);
   for (const std::shared_ptr<Model>& model : models_->All()) {
-    model->Recover(std::move(contents->tails[model->uid()]), contents->found.damage);
+    model->Recover(std::move(contents.tails[model->uid()]), contents.found.damage);
   }
   {
     MutexLock lock(&mutex_);

@@ -27,7 +27,8 @@ class Recoverer {
   ~Recoverer();
 
   // Opens the log and starts the thread. Models that damage of the log may have taken a
-  // record from are FAILED.
+  // record from are FAILED. A log that can be read and not be opened, as on a full disk, has
+  // failed: models whose checkpoint is all there is of them are there all the same.
   absl::Status Start();
   // Ends the thread. What was not replayed is left to who loads the model.
   void Stop();
@@ -42,7 +43,8 @@ class Recoverer {
     std::map<std::string, std::vector<TailRecord>> tails;  // by uid
     LogFindings found;
   };
-  absl::StatusOr<Contents> OpenLog();
+  absl::Status OpenLog(Contents* contents);
+  void TellFound(const LogFindings& found);
   void Loop();
   bool WaitForWork();
   void Pause();

@@ -72,14 +72,17 @@ absl::StatusOr<std::unique_ptr<FolderStore>> FolderStore::Open(const Options& op
   if (!facts.ok()) return facts.status();
   auto store = std::unique_ptr<FolderStore>(
       new FolderStore(options, files, *std::move(folder), *std::move(facts)));
-  if (absl::Status status = store->BeginLife(); !status.ok()) return status;
-  if (absl::Status status = store->ClearStrays(); !status.ok()) return AsStoreError(status);
+  if (absl::Status status = store->ReadLife(); !status.ok()) return status;
+  // A full disk does not keep what is there from being read: OpenLog tries again.
+  const absl::Status begun = store->BeginLife();
+  if (!begun.ok() && !absl::IsUnavailable(begun)) return begun;
+  if (absl::Status status = store->FindStrays(); !status.ok()) return AsStoreError(status);
   return store;
 }
 
 // Acknowledged steps may be lost if the last life neither ended in order nor synced what
 // it acknowledged, and the machine's memory is not what it was.
-absl::Status FolderStore::BeginLife() {
+absl::Status FolderStore::ReadLife() {
   absl::StatusOr<std::map<std::string, std::string>> values = facts_->Values();
   if (!values.ok()) return values.status();
   boot_id_ = BootId(options_.boot_id, files_);
@@ -91,15 +94,24 @@ absl::Status FolderStore::BeginLife() {
   incarnation_ = (*values)["incarnation"];
   if (incarnation_.empty() || lost) incarnation_ = RandomIncarnation();
   log_is_sound_ = in_order;
-  return facts_->PutValues({{"incarnation", incarnation_},
-                            {"ended_in_order", "0"},
-                            {"durability", options_.sync ? "sync" : "relaxed"},
-                            {"boot_id", boot_id_}});
+  return absl::OkStatus();
+}
+
+// Once, and before the log takes anything.
+absl::Status FolderStore::BeginLife() {
+  if (life_begun_) return absl::OkStatus();
+  MutexLock lock(&mutex_);
+  absl::Status status = facts_->PutValues({{"incarnation", incarnation_},
+                                           {"ended_in_order", "0"},
+                                           {"durability", options_.sync ? "sync" : "relaxed"},
+                                           {"boot_id", boot_id_}});
+  life_begun_ = status.ok();
+  return status;
 }
 
 // What no fact names. Of a model that is known it is a checkpoint that was replaced, or was
 // not finished; of another one it may be all that is left.
-absl::Status FolderStore::ClearStrays() {
+absl::Status FolderStore::FindStrays() {
   const absl::StatusOr<std::vector<WeightsFile>> known = facts_->Weights();
   if (!known.ok()) return known.status();
   std::set<std::string> names;
@@ -113,12 +125,16 @@ absl::Status FolderStore::ClearStrays() {
   for (const std::string& name : *there) {
     last_file_ = std::max(last_file_.load(), FileNumber(name));
     if (names.contains(name)) continue;
-    const bool is_needless = FileNumber(name) == 0 || uids.contains(UidOf(name));
-    const absl::Status status =
-        is_needless ? files_->Remove(absl::StrCat(folder_.weights(), "/", name)) : MoveToLost(name);
-    if (!status.ok() && !absl::IsNotFound(status)) return status;
+    ClearStray(name, FileNumber(name) == 0 || uids.contains(UidOf(name)));
   }
   return absl::OkStatus();
+}
+
+// What the disk does not let go is a stray at the next opening, too.
+void FolderStore::ClearStray(const std::string& name, bool is_needless) {
+  const absl::Status status =
+      is_needless ? files_->Remove(absl::StrCat(folder_.weights(), "/", name)) : MoveToLost(name);
+  status.IgnoreError();
 }
 
 absl::Status FolderStore::MoveToLost(const std::string& name) {
@@ -189,16 +205,15 @@ absl::StatusOr<std::unique_ptr<Log>> FolderStore::OpenLog(const LogVisitor& visi
   // sequence is used up.
   absl::StatusOr<uint64_t> used = facts_->LastSequence();
   if (!used.ok()) return used.status();
-  absl::Status visited;
-  const LogRepair repair = log_is_sound_ ? LogRepair::kCut : LogRepair::kRewrite;
-  log_is_sound_ = false;
-  const absl::StatusOr<LogEnd> end = ReadLog(
-      files_, folder_.log(), repair,
-      [&](const LogRecord& record) { return visited = visit(record); },
-      tail_.exchange(LogTail::kAny));
-  if (!visited.ok()) return visited;
-  if (!end.ok()) return AsStoreError(end.status());
-  if (findings != nullptr) *findings = {end->damage, end->torn_tail};
+  const absl::Status begun = BeginLife();
+  if (!begun.ok()) {
+    const auto read = ReadAllOfLog(LogRepair::kNone, visit, findings);
+    return read.ok() ? begun : read.status();
+  }
+  const LogRepair repair = log_is_sound_.exchange(false) ? LogRepair::kCut : LogRepair::kRewrite;
+  const absl::StatusOr<LogEnd> end = ReadAllOfLog(repair, visit, findings);
+  if (!end.ok()) return end.status();
+  if (!end->repaired.ok()) return AsStoreError(end->repaired);
   if (absl::Status status = facts_->PutValues({{kLogBootId, boot_id_}}); !status.ok()) {
     return status;
   }
@@ -211,7 +226,23 @@ absl::StatusOr<std::unique_ptr<Log>> FolderStore::OpenLog(const LogVisitor& visi
   absl::StatusOr<std::unique_ptr<TrainLog>> log =
       TrainLog::Open(options, files_, *end, std::max(*used, acknowledged), acknowledged_);
   if (!log.ok()) return log.status();
+  tail_ = LogTail::kAny;  // should it fail
   return *std::move(log);
+}
+
+absl::StatusOr<LogEnd> FolderStore::ReadAllOfLog(LogRepair repair, const LogVisitor& visit,
+                                                 LogFindings* findings) {
+  absl::Status visited;
+  absl::StatusOr<LogEnd> end = ReadLog(
+      files_, folder_.log(), repair,
+      [&](const LogRecord& record) { return visited = visit(record); }, tail_);
+  if (!visited.ok()) return visited;
+  if (!end.ok()) return AsStoreError(end.status());
+  if (findings == nullptr) return end;
+  findings->complete = true;
+  findings->damage = end->damage;
+  if (repair != LogRepair::kNone) findings->torn_tail = end->torn_tail;
+  return end;
 }
 
 absl::StatusOr<std::string> FolderStore::ReadRecord(const RecordPlace& place) {

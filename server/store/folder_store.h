@@ -65,9 +65,13 @@ class FolderStore : public Store {
  private:
   FolderStore(const Options& options, FileSystem* files, DataFolder folder,
               std::unique_ptr<Facts> facts);
+  absl::Status ReadLife();
   absl::Status BeginLife();
-  absl::Status ClearStrays();
+  absl::Status FindStrays();
+  void ClearStray(const std::string& name, bool is_needless);
   absl::Status MoveToLost(const std::string& name);
+  absl::StatusOr<LogEnd> ReadAllOfLog(LogRepair repair, const LogVisitor& visit,
+                                      LogFindings* findings);
   absl::Status RenewIncarnation();
 
   const Options options_;
@@ -81,6 +85,7 @@ class FolderStore : public Store {
   std::atomic<bool> log_is_sound_ = false;  // all that can be read of it is on the disk
   std::atomic<LogTail> tail_ = LogTail::kAny;
   std::string boot_id_;  // constant once opened
+  std::atomic<bool> life_begun_ = false;
   mutable engine::Mutex mutex_;
   std::string incarnation_ ABSL_GUARDED_BY(mutex_);
   // The last change failed, but may be there after a crash; and the files that were to be

@@ -54,6 +54,8 @@ struct LogDamage {
 
 // What reading a log found beside its records.
 struct LogFindings {
+  // All that can be read was, also where the log then did not open.
+  bool complete = false;
   std::vector<LogDamage> damage;
   std::string torn_tail;  // that was cut off: the file, how much and where; empty: none
 };

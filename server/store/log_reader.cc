@@ -80,7 +80,8 @@ class Reader {
     const absl::StatusOr<int64_t> end = ReadFrames(file);
     if (!end.ok()) return end.status();
     end_.segments.back().bytes = *end;
-    return last_ ? Repair(file, *end) : absl::OkStatus();
+    if (last_) end_.repaired = Repair(file, *end);
+    return absl::OkStatus();
   }
 
   // Without its header a segment is nothing. The last one is what a crash left, if it is so
@@ -88,7 +89,8 @@ class Reader {
   absl::Status ReadHeaderless(const LogSegmentFile& file) {
     if (last_ && file.size() <= kSegmentHeaderBytes) {
       TellTorn(file, 0);
-      return repair_ == LogRepair::kNone ? absl::OkStatus() : files_->Remove(file.path());
+      if (repair_ != LogRepair::kNone) end_.repaired = files_->Remove(file.path());
+      return absl::OkStatus();
     }
     const uint64_t first = end_.last_sequence + 1;
     if (!gap_open_) OpenGap(absl::StrCat(file.path(), ": a damaged header at byte 0"));

@@ -51,6 +51,8 @@ struct LogEnd {
   std::vector<LogSegment> segments;
   std::vector<LogDamage> damage;
   std::string torn_tail;  // the file, how much and where; empty: none
+  // Why the repair that was asked for was not made; OK if it was.
+  absl::Status repaired;
   // The last record of each owner, of all the records from `known_since` on.
   std::map<std::string, LogDamage::Lost> latest;
   uint64_t known_since = 1;

@@ -146,8 +146,8 @@ class Store {
 
   // Reads the log from its beginning, calling `visit` with each record, then opens it
   // for more; `findings`, if not null, is what cannot be read, and what was cut off. At start,
-  // and again after the log failed and was destroyed: records whose fate was unknown are visited
-  // if they are there, and made durable before this returns.
+  // and again after the log failed and was destroyed, or did not open: records whose fate was
+  // unknown are visited if they are there, and are durable once this returned OK.
   virtual absl::StatusOr<std::unique_ptr<Log>> OpenLog(const LogVisitor& visit,
                                                        LogFindings* findings) = 0;
   // The payload of a record that was visited, and is needed still.

@@ -166,6 +166,22 @@ TEST_F(StorageTest, FactsThatCannotBeWrittenAreAFailureOfStorage) {
   EXPECT_EQ(model.labels_size(), 60);
 }
 
+TEST_F(StorageTest, AServerThatStartsOnAFullDiskPredictsAndLearnsOnceThereIsRoom) {
+  const std::string before = Predicted();
+  server_.reset();
+  files_.Fail(absl::ResourceExhaustedError("No space left on device"));
+  Start();
+  EXPECT_EQ(Predicted(), before);
+  EXPECT_THAT(Train(), SaysThatStorageFailed("No space left on device"));
+  EXPECT_THAT(Create("other"), SaysThatStorageFailed("No space left on device"));
+  ExpectHealthSaysSo();
+  files_.Fail(absl::OkStatus());
+  WaitUntilItWorks();
+  EXPECT_EQ(Predicted(), before);
+  EXPECT_THAT(Train(), IsOk());
+  EXPECT_EQ(server_->Get("m").step(), 2);
+}
+
 TEST_F(StorageTest, ADrainWhileTheDiskFailsLosesNothing) {
   EXPECT_THAT(Train(), IsOk());
   const std::string before = Predicted();

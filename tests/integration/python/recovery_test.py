@@ -318,13 +318,42 @@ class FullDiskTest(RecoveryTest):
             client.create("m")
             client.train("m")
             filler = pathlib.Path(folder) / "filler"
-
-            def fill():
-                with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
-                    while True:
-                        file.write(bytes(4096))
-            self.assert_refuses_and_recovers(server, client, fill, filler.unlink)
+            self.assert_refuses_and_recovers(
+                server, client, lambda: self.fill(filler), filler.unlink)
             self.doCleanups()
+
+    def test_a_start_without_space(self):
+        with self.small_file_system() as folder:
+            self.data = f"{folder}/data"
+            server, client = self.start()
+            client.create("m")
+            client.train("m")
+            before = client.predict("m")
+            self.assertEqual(server.stop()[0], 0)
+            filler = pathlib.Path(folder) / "filler"
+            self.fill(filler)
+            for _ in range(2):
+                server, client = self.start()
+                self.assertEqual(client.predict("m"), before)
+                with self.assertRaises(grpc.RpcError) as raised:
+                    client.train("m")
+                self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
+                self.assertIn("storage failed", raised.exception.details())
+                self.assertFalse(client.health(self.TRAINING))
+                self.assertIn("storage failed", self.kill(server))
+            server, client = self.start()
+            filler.unlink()
+            while not client.health(self.TRAINING):
+                pass
+            self.assertEqual(client.predict("m"), before)
+            self.assertEqual(client.train("m").model_step, 20)
+            self.doCleanups()
+
+    @staticmethod
+    def fill(filler):
+        with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
 
     @contextlib.contextmanager
     def small_file_system(self):

@@ -1,6 +1,7 @@
 // Models on a disk that fails at each operation of all that is written for them, log,
 // checkpoints and SQLite's files, while they are made, trained, published and deleted: what
 // was answered is there to the bit, and each call that is repeated with its id happened once.
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -39,8 +40,10 @@ class DiskModels {
     keeping.retry_interval = absl::Milliseconds(1);
     scheduler_.emplace();
     registry_.emplace(Limits(), &*scheduler_, keeping);
+    works_ = true;
+    registry_->SetStorageListener([this](const absl::Status& storage) { works_ = storage.ok(); });
     const absl::Status opened = registry_->Open();
-    if (opened.ok()) registry_->WaitForRecovery();
+    if (opened.ok() && works_) registry_->WaitForRecovery();
     return opened;
   }
   // In order, if `close`.
@@ -78,6 +81,7 @@ class DiskModels {
   FolderKind kind_;
   engine::Executor executor_{1};
   std::optional<ManualScheduler> scheduler_;
+  std::atomic<bool> works_ = true;
   std::optional<Registry> registry_;
 };
 
@@ -305,6 +309,44 @@ TEST_P(FailingDiskTest, CallsAreRepeatedInTheLifeInWhichTheDiskFailed) {
     ASSERT_TRUE(begun.ok()) << begun;
     ExpectWhole(&models);
   }
+}
+
+// What may be lost with the machine's memory is not shown before the disk has it again.
+TEST(StartOnFullDiskTest, WhatIsCheckpointedIsServedAndTheRestWhenTheDiskTakesItAgain) {
+  DiskModels models;
+  ASSERT_TRUE(models.Begin().ok());
+  Registry* registry = &models.registry();
+  const auto train = [&](const std::string& id) {
+    return models.Train(id, [](auto* answer) { return OneStep(answer); });
+  };
+  ASSERT_TRUE(registry->Create("behind", TestSettings(), {}, {}, {}).ok());
+  ASSERT_TRUE(registry->Create("whole", TestSettings(), {}, {}, {}).ok());
+  ASSERT_TRUE(train("whole").ok());
+  ASSERT_TRUE(registry->WriteCheckpoints().ok());
+  ASSERT_TRUE(train("behind").ok());
+  const std::vector<float> behind = models.ParametersOf("behind");
+  const std::vector<float> whole = models.ParametersOf("whole");
+  models.files().FailFrom(models.files().operations() + 1);
+  models.End().IgnoreError();
+
+  for (int restart = 0; restart < 2; ++restart) {
+    const absl::Status begun = models.Begin();
+    ASSERT_TRUE(begun.ok()) << begun;
+    registry = &models.registry();
+    EXPECT_EQ(models.ParametersOf("whole"), whole);
+    const absl::Status hidden = (*registry->Find("behind"))->Load().status();
+    EXPECT_EQ(hidden.code(), absl::StatusCode::kUnavailable) << hidden;
+    for (const char* id : {"whole", "behind"}) {
+      EXPECT_EQ(train(id).code(), absl::StatusCode::kUnavailable) << id;
+    }
+    EXPECT_FALSE(registry->Create("new", TestSettings(), {}, {}, {}).ok());
+    if (restart == 0) models.End().IgnoreError();
+  }
+  models.files().FailFrom(0);
+  registry->WaitForRecovery();
+  EXPECT_EQ(models.ParametersOf("behind"), behind);
+  EXPECT_EQ(models.ParametersOf("whole"), whole);
+  for (const char* id : {"whole", "behind"}) EXPECT_TRUE(train(id).ok()) << id;
 }
 
 }  // namespace
