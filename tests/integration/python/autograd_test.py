@@ -25,7 +25,9 @@ from tensors import array_of, tensor  # noqa: E402
 SMALL = (13, 5, 7, 3)  # rows, inputs, hidden units, outputs
 # Edges of every kernel's tiles, more than one block of rows, and layers whose gradients take
 # the ways of large ones.
-SHAPES = [(1, 1, 1, 1), (67, 130, 97, 33), (4_500, 9, 17, 2), (70, 513, 1_030, 11)]
+SHAPES = [(1, 1, 1, 1), (67, 130, 97, 33), (4_500, 9, 17, 2)]
+if not harness.UNDER_THREAD_SANITIZER:
+    SHAPES.append((70, 513, 1_030, 11))
 TOLERANCE = 1e-5  # of the largest entry of each tensor
 L1, L2 = 0.01, 0.05
 

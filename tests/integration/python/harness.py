@@ -1,6 +1,7 @@
 """What the tests in Python share: classes generated from proto/ into a folder of the build,
 a server process on ports of its own, and tensors. No code of ours but the server's."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -11,6 +12,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROTOS = sorted(path for folder in ("chainrule/v1", "google/rpc", "inference")
                 for path in ROOT.glob(f"proto/{folder}/*.proto"))
+# It reports, and suppresses, each read of what gRPC received: minutes for large messages.
+UNDER_THREAD_SANITIZER = "TSAN_OPTIONS" in os.environ
 
 
 def generate(folder):

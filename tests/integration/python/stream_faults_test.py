@@ -259,6 +259,7 @@ class StreamFaultsTest(unittest.TestCase):
             channel.close()
         self.settles()
 
+    @unittest.skipIf(harness.UNDER_THREAD_SANITIZER, "it has memory of its own")
     def test_readers_that_never_read_cost_bounded_memory(self):
         """Sixteen at once of each, of whom each has up to 400 MB to read."""
         process_memory.forget_peak(self.server.pid)
@@ -302,6 +303,8 @@ class StreamFaultsTest(unittest.TestCase):
             before = sent[0]
             for _ in range(300):
                 self.answers()
+
+    @unittest.skipIf(harness.UNDER_THREAD_SANITIZER, "it has memory of its own")
     def test_memory_comes_back_from_all_of_it(self):
         def once():
             for start, requests in STREAMS.values():
