@@ -26,7 +26,9 @@ void Wire::Arrive(bool ok) {
   (*begin_)(std::move(self));
 }
 
+// Who is told sees what was done to the call before it was asked for.
 void Wire::Tell(Event event, bool ok) {
+  waited_for_.load(std::memory_order_acquire);
   if (event == Event::kRead) user_->OnReadDone(ok);
   if (event == Event::kWrite) user_->OnWriteDone(ok);
   if (event == Event::kDone && context_.IsCancelled()) user_->OnCancel();

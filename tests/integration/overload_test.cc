@@ -35,9 +35,9 @@ class OverloadTest : public ::testing::Test {
     return options;
   }
   OverloadTest() {
-    server_.Create("m", MakeSpec({64, 256, 8}));
+    server_.Create("m", MakeSpec({64, 2048, 8}));
     request_.set_model("models/m");
-    *request_.mutable_inputs() = MakeExamples(200, 64, 1).inputs();
+    *request_.mutable_inputs() = MakeExamples(20, 64, 1).inputs();
   }
 
   TestServer server_{SmallQueue()};

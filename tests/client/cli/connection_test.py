@@ -74,7 +74,7 @@ class ConnectionTest(unittest.TestCase):
         data = ["rows.csv", "--label", "y"]
         created = self.run_program("create", "wide", *at, "--from", *data, "--hidden", "2000,2000")
         self.assertEqual(created.returncode, 0, created.stderr)
-        late = self.run_program("evaluate", "wide", *at, *data, "--timeout=300ms")
+        late = self.run_program("evaluate", "wide", *at, *data, "--timeout=1s")
         self.assertEqual(late.returncode, 1)
         self.assertIn("DEADLINE_EXCEEDED", late.stderr)
         self.assertEqual(self.run_program("health", *at).stdout, "SERVING\n")
