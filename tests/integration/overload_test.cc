@@ -22,8 +22,8 @@ int64_t ResidentMebibytes() {
   return pages * 4096 >> 20;
 }
 
-client::Load LoadOf(const v1::PredictRequest& request, int in_flight) {
-  return {"/chainrule.v1.PredictionService/Predict", request.SerializeAsString(), in_flight,
+client::Load LoadOf(const v1::TrainRequest& request, int in_flight) {
+  return {"/chainrule.v1.TrainingService/Train", request.SerializeAsString(), in_flight,
           absl::Seconds(1)};
 }
 
@@ -35,13 +35,12 @@ class OverloadTest : public ::testing::Test {
     return options;
   }
   OverloadTest() {
-    server_.Create("m", MakeSpec({64, 2048, 8}));
-    request_.set_model("models/m");
-    *request_.mutable_inputs() = MakeExamples(20, 64, 1).inputs();
+    server_.Create("m", MakeSpec({64, 256, 8}));
+    request_.set_epochs(100);  // so that a call takes longer than to send the others
   }
 
   TestServer server_{SmallQueue()};
-  v1::PredictRequest request_;
+  v1::TrainRequest request_ = MakeTrain("models/m", MakeExamples(20, 64, 8));
 };
 
 TEST_F(OverloadTest, WhatIsLetInIsAnsweredAndMemoryStays) {
