@@ -75,7 +75,9 @@ TEST(StoppingStreamsTest, PredictionsThatWereLetInAreAnsweredAndTheirStreamsEnd)
         EXPECT_TRUE(response->has_response()) << response->error().message();
         ++*done;
       }
-      EXPECT_EQ(stream.FinishAfterRest().error_code(), grpc::UNAVAILABLE);
+      // A client that does not come to read in time is cut off.
+      EXPECT_THAT(stream.FinishAfterRest().error_code(),
+                  ::testing::AnyOf(grpc::UNAVAILABLE, grpc::CANCELLED));
     });
   }
 }

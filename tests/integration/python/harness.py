@@ -14,6 +14,8 @@ PROTOS = sorted(path for folder in ("chainrule/v1", "google/rpc", "inference")
                 for path in ROOT.glob(f"proto/{folder}/*.proto"))
 # It reports, and suppresses, each read of what gRPC received: minutes for large messages.
 UNDER_THREAD_SANITIZER = "TSAN_OPTIONS" in os.environ
+# Its server is slow, so that more of what gRPC received waits for it.
+UNDER_ADDRESS_SANITIZER = "UBSAN_OPTIONS" in os.environ
 
 
 def generate(folder):

@@ -201,8 +201,13 @@ class StreamFaultsTest(unittest.TestCase):
         self.answers()
 
     def answers(self):
-        PredictionServiceStub(self.channel).Predict(
-            prediction_pb2.PredictRequest(model=MODEL, inputs=tensor(1)))
+        try:
+            PredictionServiceStub(self.channel).Predict(
+                prediction_pb2.PredictRequest(model=MODEL, inputs=tensor(1)))
+        except grpc.RpcError as error:  # gRPC refuses where --grpc_memory is used up
+            full = error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            if not (harness.UNDER_ADDRESS_SANITIZER and full):
+                raise
 
     def ends_with(self, call, codes):
         with self.assertRaises((grpc.RpcError, grpc.FutureCancelledError)) as failed:
