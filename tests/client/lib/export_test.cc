@@ -48,8 +48,11 @@ struct Script : public v1::ModelService::Service {
   grpc::Status ExportModel(grpc::ServerContext* /*context*/,
                            const v1::ExportModelRequest* /*request*/,
                            grpc::ServerWriter<v1::ExportModelResponse>* stream) override {
-    for (const auto& message : messages) stream->Write(message);
-    return end;
+    // Of its own: a client that gave up has the next script already.
+    const std::vector<v1::ExportModelResponse> script = messages;
+    grpc::Status status = end;
+    for (const auto& message : script) stream->Write(message);
+    return status;
   }
 
   std::vector<v1::ExportModelResponse> messages;
