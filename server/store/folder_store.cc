@@ -241,7 +241,8 @@ absl::StatusOr<LogEnd> FolderStore::ReadAllOfLog(LogRepair repair, const LogVisi
   if (findings == nullptr) return end;
   findings->complete = true;
   findings->damage = end->damage;
-  if (repair != LogRepair::kNone) findings->torn_tail = end->torn_tail;
+  const bool cut = repair != LogRepair::kNone && end->repaired.ok();
+  if (cut) findings->torn_tail = end->torn_tail;
   return end;
 }
 

@@ -313,10 +313,7 @@ class FullDiskTest(RecoveryTest):
 
     def test_a_file_system_without_space(self):
         with self.small_file_system() as folder:
-            self.data = f"{folder}/data"
-            server, client = self.start()
-            client.create("m")
-            client.train("m")
+            server, client = self.start_trained(folder)
             filler = pathlib.Path(folder) / "filler"
             self.assert_refuses_and_recovers(
                 server, client, lambda: self.fill(filler), filler.unlink)
@@ -324,10 +321,7 @@ class FullDiskTest(RecoveryTest):
 
     def test_a_start_without_space(self):
         with self.small_file_system() as folder:
-            self.data = f"{folder}/data"
-            server, client = self.start()
-            client.create("m")
-            client.train("m")
+            server, client = self.start_trained(folder)
             before = client.predict("m")
             self.assertEqual(server.stop()[0], 0)
             filler = pathlib.Path(folder) / "filler"
@@ -348,6 +342,13 @@ class FullDiskTest(RecoveryTest):
             self.assertEqual(client.predict("m"), before)
             self.assertEqual(client.train("m").model_step, 20)
             self.doCleanups()
+
+    def start_trained(self, folder):
+        self.data = f"{folder}/data"
+        server, client = self.start()
+        client.create("m")
+        client.train("m")
+        return server, client
 
     @staticmethod
     def fill(filler):
