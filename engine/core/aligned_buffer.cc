@@ -1,17 +1,35 @@
 #include "engine/core/aligned_buffer.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <new>
+
+#include "engine/core/spare_blocks.h"
 
 namespace chainrule::engine {
 
 namespace {
 
+// What stands before the elements: the block that they are in.
+struct Head {
+  void* block;
+  size_t bytes;
+};
+
+Head* HeadOf(float* data) { return reinterpret_cast<Head*>(data) - 1; }
+
 float* Allocate(size_t size) {
-  if (size > SIZE_MAX / sizeof(float)) throw std::bad_array_new_length();
-  return static_cast<float*>(
-      ::operator new[](size * sizeof(float), std::align_val_t{kAlignmentBytes}));
+  constexpr size_t kBeside = sizeof(Head) + kAlignmentBytes;
+  if (size > (SIZE_MAX - kBeside) / sizeof(float)) throw std::bad_array_new_length();
+  const size_t bytes = size * sizeof(float) + kBeside;
+  auto* const block = static_cast<std::byte*>(SpareBlocks::Shared().Take(bytes));
+  void* place = block + sizeof(Head);
+  size_t room = bytes - sizeof(Head);
+  auto* const data = static_cast<float*>(std::align(kAlignmentBytes, 0, place, room));
+  *HeadOf(data) = {block, bytes};
+  return data;
 }
 
 }  // namespace
@@ -31,7 +49,8 @@ AlignedBuffer AlignedBuffer::Unset(size_t size) {
 }
 
 void AlignedBuffer::Free::operator()(float* data) const {
-  ::operator delete[](data, std::align_val_t{kAlignmentBytes});
+  const Head head = *HeadOf(data);
+  SpareBlocks::Shared().Give(head.block, head.bytes);
 }
 
 }  // namespace chainrule::engine

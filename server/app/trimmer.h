@@ -20,7 +20,7 @@ class Trimmer {
     // How often it looks.
     absl::Duration look = absl::Milliseconds(500);
     // The process must have grown by this since the last time.
-    int64_t growth_bytes = int64_t{32} << 20;
+    int64_t growth_bytes = int64_t{1} << 20;
   };
   // What it asks and does.
   struct Process {

@@ -18,7 +18,7 @@ constexpr absl::Duration kPause = absl::Milliseconds(10);
 // Models are asked for in pages, so that nobody who looks one up waits for long.
 constexpr size_t kPage = 256;
 // From so many bytes on.
-constexpr int64_t kWorthGivingBack = int64_t{8} << 20;
+constexpr int64_t kWorthGivingBack = int64_t{1} << 20;
 
 // Calls visit(model) for each.
 template <typename Visit>

@@ -22,6 +22,7 @@ from chainrule.v1.prediction_service_pb2_grpc import PredictionServiceStub  # no
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
 
 INPUTS, HIDDEN = 2000, 3000  # some 6 million parameters, with momentum 48 MB
+SMALL_MODELS, SMALL_INPUTS, SMALL_HIDDEN = 1000, 30, 64
 
 
 class MemoryTest(unittest.TestCase):
@@ -82,6 +83,42 @@ class MemoryTest(unittest.TestCase):
                 self.assert_takes(told, before, told)
         self.delete("large")
         self.assert_takes(0, before, told)
+
+    def test_a_thousand_small_models_take_what_they_say_and_give_it_back(self):
+        names = [f"small-{i}" for i in range(SMALL_MODELS)]
+        for _ in self.use("first", SMALL_INPUTS, SMALL_HIDDEN):
+            pass
+        self.delete("first")
+        before = self.resident()
+        told = self.use_together(names, before)
+        for name in names:
+            self.delete(name)
+        # Beside tables that grow once, for thousands of models.
+        self.assert_takes(0, before, 2 * told)
+        before = self.resident()
+        for name in names:
+            self.create(name, SMALL_INPUTS, SMALL_HIDDEN)
+        for name in names:
+            self.delete(name)
+        self.assert_takes(0, before, told)
+
+    def use_together(self, names, before):
+        """Holds what they say together to what they take; returns the last of it."""
+        for name in names:
+            self.create(name, SMALL_INPUTS, SMALL_HIDDEN)
+        self.assert_takes(self.told_together(), before, self.told_together())
+        for do in (self.train, self.predict):
+            with self.subTest(do.__name__):
+                for name in names:
+                    do(name, SMALL_INPUTS)
+                told = self.told_together()
+                self.assert_takes(told, before, told)
+        return told
+
+    def told_together(self):
+        models = self.models.ListModels(model_service_pb2.ListModelsRequest(page_size=1000)).models
+        self.assertEqual(len(models), SMALL_MODELS)
+        return sum(model.memory_bytes for model in models)
 
     def assert_takes(self, told, before, largest):
         """What a change leaves behind may be freed a moment after its answer."""
