@@ -11,12 +11,9 @@
 #include "client/cli/data_options.h"
 #include "client/cli/flags.h"
 #include "client/cli/table.h"
-#include "client/lib/examples.h"
 
 namespace chainrule::client {
 namespace {
-
-constexpr int64_t kMessageBytes = 1 << 20;
 
 struct Options {
   std::string model;
@@ -49,52 +46,6 @@ v1::PredictRequest MakeRequest(const Options& options, bool with_classes) {
   if (options.threshold) request.set_threshold(*options.threshold);
   request.set_encoding(v1::TENSOR_ENCODING_VALUES);
   return request;
-}
-
-// Adds the rows of `more` below those of *all.
-void AppendTensor(const v1::Tensor& more, v1::Tensor* all) {
-  if (all->shape_size() == 0) {
-    *all = more;
-    return;
-  }
-  all->set_shape(0, all->shape(0) + more.shape(0));
-  all->mutable_values()->MergeFrom(more.values());
-}
-
-void AppendAnswer(const v1::PredictResponse& more, v1::PredictResponse* all) {
-  if (more.has_outputs()) AppendTensor(more.outputs(), all->mutable_outputs());
-  if (more.has_logits()) AppendTensor(more.logits(), all->mutable_logits());
-  all->mutable_rows()->MergeFrom(more.rows());
-  all->set_model_step(more.model_step());
-  all->set_version(more.version());
-}
-
-// What a row's answer takes: two tensors, and each class with its id, score and name.
-int64_t AnswerBytes(const v1::ModelSpec& spec, const v1::PredictRequest& request) {
-  constexpr int64_t kClassBytes = 300;
-  const int64_t outputs = spec.layers(spec.layers_size() - 1).units();
-  const int64_t classes = std::clamp<int64_t>(request.top_k(), 1, std::max<int64_t>(outputs, 2));
-  return outputs * int64_t{2 * sizeof(float)} + classes * kClassBytes;
-}
-
-// Asks for all rows, a message at a time, neither of which is large.
-absl::StatusOr<v1::PredictResponse> PredictAll(Client& client, const v1::ModelSpec& spec,
-                                               RowSource* source, v1::PredictRequest request) {
-  const absl::StatusOr<v1::GetServerInfoResponse> info = client.GetServerInfo();
-  if (!info.ok()) return info.status();
-  const int64_t row_bytes = std::max(source->bytes_per_row(), AnswerBytes(spec, request));
-  const int64_t most = RowsPerMessage(info->limits(), row_bytes, kMessageBytes);
-  v1::PredictResponse all;
-  Rows rows;
-  while (true) {
-    const absl::Status read = source->Next(most, &rows);
-    if (!read.ok()) return read;
-    if (rows.count == 0) return all;
-    *request.mutable_inputs() = ToInputs(rows);
-    const absl::StatusOr<v1::PredictResponse> answer = client.Predict(request);
-    if (!answer.ok()) return answer.status();
-    AppendAnswer(*answer, &all);
-  }
 }
 
 void AddClassCells(const v1::PredictedRow& row, std::vector<std::string>* cells) {
@@ -157,7 +108,7 @@ absl::Status Run(const Options& options, Session& session) {
   if (!client.ok()) return client.status();
   const bool with_classes = !options.values && !IsRegression(model->spec());
   const absl::StatusOr<v1::PredictResponse> answer =
-      PredictAll(**client, model->spec(), source->get(), MakeRequest(options, with_classes));
+      (*client)->Predict(MakeRequest(options, with_classes), source->get());
   if (!answer.ok()) return answer.status();
   if (session.json()) return session.PrintJson(*answer);
   PrintAnswer(model->spec(), *answer, options.logits, session.out());

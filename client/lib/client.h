@@ -2,6 +2,7 @@
 #ifndef CHAINRULE_CLIENT_LIB_CLIENT_H_
 #define CHAINRULE_CLIENT_LIB_CLIENT_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +16,7 @@
 #include "chainrule/v1/server_service.grpc.pb.h"
 #include "chainrule/v1/training_service.grpc.pb.h"
 #include "client/data/rows.h"
+#include "client/lib/errors.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
@@ -80,6 +82,9 @@ class Client {
   absl::StatusOr<v1::EvaluateResponse> Evaluate(v1::EvaluateRequest request, RowSource* rows);
   absl::StatusOr<v1::GetGradientsResponse> GetGradients(v1::GetGradientsRequest request,
                                                         RowSource* rows);
+  // Takes no rows, too. Where it is streamed, rows that are far apart may be answered with the
+  // weights of different steps; model_step is the last.
+  absl::StatusOr<v1::PredictResponse> Predict(v1::PredictRequest request, RowSource* rows);
 
   // Trains on the rows of `training`, in messages of about 1 MiB, and never larger than
   // the server takes. `validation` may be null. `listener` hears every answer but the
@@ -105,11 +110,27 @@ class Client {
   absl::Status Call(Stub& stub,
                     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                     const Request& request, Response* response);
-  // The rows that one message takes, and whether there are no more.
-  absl::StatusOr<bool> ReadFirst(RowSource* rows, v1::Limits* limits, Rows* first);
+  // The model that `name`, perhaps a version's, is of.
+  absl::StatusOr<v1::Model> GetModelOf(absl::string_view name);
+  // The rows that one message takes, each of `row_bytes`, and whether there are no more.
+  absl::StatusOr<bool> ReadFirst(RowSource* rows, int64_t row_bytes, v1::Limits* limits,
+                                 Rows* first);
   absl::StatusOr<v1::GetGradientsResponse> StreamGradients(const v1::GetGradientsRequest& request,
                                                            RowSource* rows,
                                                            const v1::Limits& limits);
+  // Where a row's answer alone is more than a streamed one holds.
+  absl::StatusOr<v1::PredictResponse> PredictInParts(v1::PredictRequest request, RowSource* rows,
+                                                     int64_t rows_per_message);
+  absl::StatusOr<v1::PredictResponse> StreamPredict(const v1::PredictRequest& request,
+                                                    RowSource* rows, int64_t rows_per_message);
+  // Ends a call whose rows were sent, or not.
+  template <typename Call>
+  absl::Status Finish(const absl::Status& sent, grpc::ClientContext* context, Call* call) {
+    if (!sent.ok()) context->TryCancel();
+    call->HalfClose();
+    const absl::Status status = FromGrpc(call->Finish(), IsConnected());
+    return sent.ok() ? status : sent;
+  }
   void Prepare(grpc::ClientContext* context) const;
   bool IsConnected() const;
 

@@ -1,6 +1,8 @@
 // The calls that take a data set of any size.
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -8,33 +10,11 @@
 #include "client/lib/errors.h"
 #include "client/lib/examples.h"
 #include "client/lib/gradient_parts.h"
+#include "client/lib/rejoined_rows.h"
 #include "client/lib/row_call.h"
 
 namespace chainrule::client {
 namespace {
-
-// Rows that were read already, then those of their source.
-class Rejoined : public RowSource {
- public:
-  Rejoined(const Rows& first, RowSource* rest) : first_(first), rest_(*rest) {}
-
-  int64_t width() const override { return rest_.width(); }
-  int64_t bytes_per_row() const override { return rest_.bytes_per_row(); }
-  absl::Status Next(int64_t max_rows, Rows* rows) override {
-    if (next_ == first_.count) return rest_.Next(max_rows, rows);
-    const int64_t end = std::min(first_.count, next_ + max_rows);
-    *rows = Rows();
-    rows->width = first_.width;
-    rows->target_width = first_.target_width;
-    for (; next_ < end; ++next_) rows->Append(first_, next_);
-    return absl::OkStatus();
-  }
-
- private:
-  const Rows& first_;
-  RowSource& rest_;
-  int64_t next_ = 0;
-};
 
 v1::StreamEvaluateHeader HeaderOf(const v1::EvaluateRequest& request) {
   v1::StreamEvaluateHeader header;
@@ -80,30 +60,32 @@ absl::StatusOr<v1::TrainResponse> Client::Fit(const v1::FitHeader& header, RowSo
   if (sent.ok() && validation != nullptr) {
     sent = call.SendRows(validation, info->limits(), &v1::FitRequest::mutable_validation_examples);
   }
-  if (!sent.ok()) context.TryCancel();
-  call.HalfClose();
-  const grpc::Status status = call.Finish();
-  if (!sent.ok()) return sent;
-  if (!status.ok()) return FromGrpc(status, IsConnected());
+  const absl::Status status = Finish(sent, &context, &call);
+  if (!status.ok()) return status;
   return result;
 }
 
-absl::StatusOr<bool> Client::ReadFirst(RowSource* rows, v1::Limits* limits, Rows* first) {
+absl::StatusOr<v1::Model> Client::GetModelOf(absl::string_view name) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(name, '@');
+  return GetModel(parts[0]);
+}
+
+absl::StatusOr<bool> Client::ReadFirst(RowSource* rows, int64_t row_bytes, v1::Limits* limits,
+                                       Rows* first) {
   const absl::StatusOr<v1::GetServerInfoResponse> info = GetServerInfo();
   if (!info.ok()) return info.status();
   *limits = info->limits();
-  const int64_t most = RowsPerMessage(*limits, rows->bytes_per_row(), limits->max_message_bytes());
-  absl::StatusOr<bool> all = ReadUpTo(rows, most, first);
-  if (all.ok() && first->count == 0) return absl::InvalidArgumentError("no rows");
-  return all;
+  const int64_t most = RowsPerMessage(*limits, row_bytes, limits->max_message_bytes());
+  return ReadUpTo(rows, most, first);
 }
 
 absl::StatusOr<v1::EvaluateResponse> Client::Evaluate(v1::EvaluateRequest request,
                                                       RowSource* rows) {
   v1::Limits limits;
   Rows first;
-  const absl::StatusOr<bool> all = ReadFirst(rows, &limits, &first);
+  const absl::StatusOr<bool> all = ReadFirst(rows, rows->bytes_per_row(), &limits, &first);
   if (!all.ok()) return all.status();
+  if (first.count == 0) return absl::InvalidArgumentError("no rows");
   if (*all) {
     *request.mutable_examples() = ToExamples(first);
     return Evaluate(request);
@@ -118,14 +100,11 @@ absl::StatusOr<v1::EvaluateResponse> Client::Evaluate(v1::EvaluateRequest reques
   v1::StreamEvaluateRequest header;
   *header.mutable_header() = HeaderOf(request);
   call.Send(header);
-  Rejoined source(first, rows);
+  RejoinedRows source(first, rows);
   const absl::Status sent =
       call.SendRows(&source, limits, &v1::StreamEvaluateRequest::mutable_examples);
-  if (!sent.ok()) context.TryCancel();
-  call.HalfClose();
-  const grpc::Status status = call.Finish();
-  if (!sent.ok()) return sent;
-  if (!status.ok()) return FromGrpc(status, IsConnected());
+  const absl::Status status = Finish(sent, &context, &call);
+  if (!status.ok()) return status;
   return result;
 }
 
@@ -133,8 +112,9 @@ absl::StatusOr<v1::GetGradientsResponse> Client::GetGradients(v1::GetGradientsRe
                                                               RowSource* rows) {
   v1::Limits limits;
   Rows first;
-  const absl::StatusOr<bool> all = ReadFirst(rows, &limits, &first);
+  const absl::StatusOr<bool> all = ReadFirst(rows, rows->bytes_per_row(), &limits, &first);
   if (!all.ok()) return all.status();
+  if (first.count == 0) return absl::InvalidArgumentError("no rows");
   if (*all) {
     *request.mutable_examples() = ToExamples(first);
     absl::StatusOr<v1::GetGradientsResponse> response = GetGradients(request);
@@ -147,14 +127,13 @@ absl::StatusOr<v1::GetGradientsResponse> Client::GetGradients(v1::GetGradientsRe
         "more than the ", first.count,
         " rows of one message; of so many there are gradients by parameters and inputs only"));
   }
-  Rejoined source(first, rows);
+  RejoinedRows source(first, rows);
   return StreamGradients(request, &source, limits);
 }
 
 absl::StatusOr<v1::GetGradientsResponse> Client::StreamGradients(
     const v1::GetGradientsRequest& request, RowSource* rows, const v1::Limits& limits) {
-  const std::vector<std::string> name = absl::StrSplit(request.model(), '@');
-  const absl::StatusOr<v1::Model> model = GetModel(name[0]);
+  const absl::StatusOr<v1::Model> model = GetModelOf(request.model());
   if (!model.ok()) return model.status();
   grpc::ClientContext context;
   Prepare(&context);
@@ -168,11 +147,8 @@ absl::StatusOr<v1::GetGradientsResponse> Client::StreamGradients(
   call.Send(header);
   const absl::Status sent =
       call.SendRows(rows, limits, &v1::StreamGradientsRequest::mutable_examples);
-  if (!sent.ok()) context.TryCancel();
-  call.HalfClose();
-  const grpc::Status status = call.Finish();
-  if (!sent.ok()) return sent;
-  if (!status.ok()) return FromGrpc(status, IsConnected());
+  const absl::Status status = Finish(sent, &context, &call);
+  if (!status.ok()) return status;
   return result;
 }
 

@@ -15,6 +15,9 @@
 
 namespace chainrule::client {
 
+// Large enough that framing costs nothing, small enough that sending overlaps reading.
+inline constexpr int64_t kStreamMessageBytes = 1 << 20;
+
 // RowCall: one streaming call under way that takes a header, rows and a half-close. A thread
 // of its own reads the answers while rows are still being sent, so neither side ever waits
 // for the other to read.
@@ -25,6 +28,7 @@ class RowCall {
   using Stream = std::unique_ptr<grpc::ClientReaderWriter<Request, Response>>;
   using Listener = std::function<void(Response&)>;
   using Field = v1::Examples* (Request::*)();
+  using Fill = std::function<void(const Rows&, Request*)>;
 
   // Of the stream, the context outlives the call. `listener` hears every answer, on the
   // reading thread.
@@ -39,18 +43,26 @@ class RowCall {
   // What is sent after the server has ended the call is dropped; Finish tells why it did.
   void Send(const Request& request) { is_open_ = is_open_ && stream_->Write(request); }
 
-  // All rows, each message's in `field`. Fails only for the source's own faults.
-  absl::Status SendRows(RowSource* source, const v1::Limits& limits, Field field) {
-    const int64_t most = RowsPerMessage(limits, source->bytes_per_row(), kMessageBytes);
+  // All rows, at most `most` a message, which `fill` makes of them. Fails only for the
+  // source's own faults.
+  absl::Status SendRows(RowSource* source, int64_t most, const Fill& fill) {
     Rows rows;
     while (is_open_) {
       const absl::Status read = source->Next(most, &rows);
       if (!read.ok() || rows.count == 0) return read;
       Request request;
-      *(request.*field)() = ToExamples(rows);
+      fill(rows, &request);
       Send(request);
     }
     return absl::OkStatus();
+  }
+
+  // The same, each message's rows in `field`.
+  absl::Status SendRows(RowSource* source, const v1::Limits& limits, Field field) {
+    const int64_t most = RowsPerMessage(limits, source->bytes_per_row(), kStreamMessageBytes);
+    return SendRows(source, most, [field](const Rows& rows, Request* request) {
+      *(request->*field)() = ToExamples(rows);
+    });
   }
 
   void HalfClose() {
@@ -64,9 +76,6 @@ class RowCall {
   }
 
  private:
-  // Large enough that framing costs nothing, small enough that sending overlaps reading.
-  static constexpr int64_t kMessageBytes = 1 << 20;
-
   void ReadAnswers() {
     Response response;
     while (stream_->Read(&response)) listener_(response);
