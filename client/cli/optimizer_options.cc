@@ -104,7 +104,8 @@ void AddOptimizerFlags(CLI::App* app, OptimizerOptions* options) {
   group->add_option("--schedule-gamma", o.schedule_gamma, "Of step and exponential");
   group->add_option("--schedule-floor", o.schedule_floor, "Of cosine");
   group->add_option("--schedule-decay", o.schedule_decay, "Of inverse_time");
-  group->add_option("--warmup", o.warmup, "Steps in which the rate rises")->check(AtLeast(1));
+  group->add_option("--warmup", o.warmup, "Steps in which the rate rises; 0: none")
+      ->check(AtLeast(0));
 }
 
 absl::Status SetOptimizer(const OptimizerOptions& options, v1::Optimizer* optimizer) {

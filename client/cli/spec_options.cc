@@ -163,7 +163,7 @@ void AddShapeFlags(CLI::App* app, SpecOptions* options) {
   AddEnum(group, "--output-activation", activations, &o.output_activation,
           "Of the last layer; unset: as the labels need");
   AddEnum(group, "--loss", v1::Loss_descriptor(), &o.loss, "Unset: as the labels need");
-  group->add_option("--huber-delta", o.huber_delta, "Unset: 1");
+  group->add_option("--huber-delta", o.huber_delta, "Of normalized targets, if they are; unset: 1");
   AddEnum(group, "--initializer", v1::Initializer_descriptor(), &o.initializer,
           "Unset: he_uniform for relu and its like, else xavier_uniform");
   group->add_option("--leaky-slope", o.leaky_slope, "Unset: 0.01");

@@ -2,6 +2,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <set>
 #include <utility>
@@ -150,12 +151,14 @@ class StateReader {
     for (int64_t row = 0; row < rows.rows; ++row) {
       for (int64_t column = 0; column < rows.columns; ++column) {
         const float number = rows(row, column);
-        if ((!scale || number > 0.0F) && (!rules_.finite || std::isfinite(number))) continue;
+        if ((!scale || number >= std::numeric_limits<float>::min()) &&
+            (!rules_.finite || std::isfinite(number)))
+          continue;
         const std::string where = place.shape.size() == 1
                                       ? absl::StrCat("[", column, "]")
                                       : absl::StrCat("[", row, ", ", column, "]");
-        return Bad(place.name,
-                   absl::StrCat(where, " is ", number, scale ? "; must be above 0" : ""));
+        return Bad(place.name, absl::StrCat(where, " is ", number,
+                                            scale ? "; must be at least 1.17549435e-38" : ""));
       }
     }
     return absl::OkStatus();

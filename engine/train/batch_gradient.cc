@@ -24,7 +24,9 @@ void ToShares(double weight_sum, std::span<float> weights) {
 
 double WeightedSum(std::span<const double> losses, std::span<const float> weights) {
   double sum = 0;
-  for (size_t i = 0; i < losses.size(); ++i) sum += static_cast<double>(weights[i]) * losses[i];
+  for (size_t i = 0; i < losses.size(); ++i) {
+    if (weights[i] != 0.0F) sum += static_cast<double>(weights[i]) * losses[i];  // 0·∞ is none
+  }
   return sum;
 }
 

@@ -1,8 +1,21 @@
 #include "engine/train/batch_reader.h"
 
+#include <algorithm>
+
 #include "engine/nn/row_blocks.h"
 
 namespace chainrule::engine {
+namespace {
+
+void ClearRowsOfNoWeight(MatrixView inputs, MatrixView targets, std::span<const float> weights) {
+  for (int64_t i = 0; i < inputs.rows; ++i) {
+    if (weights[static_cast<size_t>(i)] != 0.0F) continue;
+    std::ranges::fill(inputs.row(i), 0.0F);
+    std::ranges::fill(targets.row(i), 0.0F);
+  }
+}
+
+}  // namespace
 
 BatchReader::BatchReader(const Normalization& normalization)
     : inputs_(Prepare(normalization.inputs)), targets_(Prepare(normalization.targets)) {}
@@ -52,6 +65,7 @@ absl::Status BatchReader::Read(const Executor& executor, RowFeed* feed, MatrixVi
          targets.Rows(done, count), weights.subspan(static_cast<size_t>(done), piece->rows.size()));
     done += count;
   }
+  if (feed->weighted()) ClearRowsOfNoWeight(inputs, targets, weights);
   return absl::OkStatus();
 }
 

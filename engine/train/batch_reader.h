@@ -26,7 +26,8 @@ class BatchReader {
   // where there are none. Allocates nothing.
   void Read(const Executor& executor, const Examples& examples, std::span<const int64_t> rows,
             MatrixView inputs, MatrixView targets, std::span<float> weights) const;
-  // The same of the next rows of `feed`, as many as the outputs have. Fails as RowFeed::Next.
+  // The same of the next rows of `feed`, as many as the outputs have. A row that weighs 0
+  // brings zeros: whatever stands in it, nothing is learned from it. Fails as RowFeed::Next.
   absl::Status Read(const Executor& executor, RowFeed* feed, MatrixView inputs, MatrixView targets,
                     std::span<float> weights) const;
 

@@ -145,12 +145,19 @@ absl::StatusOr<BothMoments> MomentsOfBoth(const Examples& examples, const RowOrd
   return moments;
 }
 
+// Standardised targets lie on both sides of 0, where not every activation goes.
+bool StandardizesTargets(const NetworkSpec& spec) {
+  const Activation last = spec.layers.back().activation.kind;
+  return IsRegression(spec.loss.kind) &&
+         (last == Activation::kIdentity || last == Activation::kLeakyRelu);
+}
+
 }  // namespace
 
 absl::StatusOr<Normalization> FitNormalization(const NetworkSpec& spec, const Examples& examples,
                                                const RowOrder& rows, const Executor& executor,
                                                const Cancellation& cancellation) {
-  const int64_t target_width = IsRegression(spec.loss.kind) ? spec.output_width() : 0;
+  const int64_t target_width = StandardizesTargets(spec) ? spec.output_width() : 0;
   const absl::StatusOr<BothMoments> moments =
       MomentsOfBoth(examples, rows, target_width, executor, cancellation);
   if (!moments.ok()) return moments.status();

@@ -94,14 +94,15 @@ MetricsAccumulator::MetricsAccumulator(const NetworkSpec& spec, double threshold
       threshold_(threshold),
       auc_(static_cast<size_t>(outputs_)),
       truth_(static_cast<size_t>(outputs_)),
-      confusion_(static_cast<size_t>(classes_ * classes_)),
-      labels_(multi_label_ ? static_cast<size_t>(outputs_) : 0),
+      confusion_(classes_ <= kMaxMatrixClasses ? static_cast<size_t>(classes_ * classes_) : 0),
+      counts_(static_cast<size_t>(multi_label_ ? outputs_ : classes_)),
       errors_(IsRegression(loss_) ? static_cast<size_t>(outputs_) : 0) {}
 
 void MetricsAccumulator::Add(ConstMatrixView outputs, ConstMatrixView targets,
                              std::span<const float> weights) {
   for (int64_t i = 0; i < outputs.rows; ++i) {
     const auto weight = static_cast<double>(weights[static_cast<size_t>(i)]);
+    if (!(weight > 0)) continue;
     if (IsRegression(loss_)) {
       AddErrors(outputs.row(i), targets.row(i), weight);
     } else if (multi_label_) {
@@ -125,7 +126,10 @@ void MetricsAccumulator::AddClasses(std::span<const float> scores, std::span<con
                                     double weight) {
   const int64_t true_class = TrueClass(truth);
   const int64_t answer = PredictedClass(scores);
-  confusion_[static_cast<size_t>(true_class * classes_ + answer)] += weight;
+  if (!confusion_.empty())
+    confusion_[static_cast<size_t>(true_class * classes_ + answer)] += weight;
+  counts_[static_cast<size_t>(true_class)].Add(true, true_class == answer, weight);
+  if (true_class != answer) counts_[static_cast<size_t>(answer)].Add(false, true, weight);
   right_ += true_class == answer ? weight : 0;
   all_ += weight;
   truth_.assign(truth_.size(), false);
@@ -139,9 +143,9 @@ void MetricsAccumulator::AddClasses(std::span<const float> scores, std::span<con
 
 void MetricsAccumulator::AddLabels(std::span<const float> scores, std::span<const float> truth,
                                    double weight) {
-  for (size_t label = 0; label < labels_.size(); ++label) {
+  for (size_t label = 0; label < counts_.size(); ++label) {
     truth_[label] = truth[label] >= kTrueFrom;
-    labels_[label].Add(truth_[label], SaysYes(scores[label]), weight);
+    counts_[label].Add(truth_[label], SaysYes(scores[label]), weight);
     all_ += weight;
   }
   auc_.Add(scores, truth_, weight);
@@ -149,7 +153,6 @@ void MetricsAccumulator::AddLabels(std::span<const float> scores, std::span<cons
 
 void MetricsAccumulator::AddErrors(std::span<const float> outputs, std::span<const float> targets,
                                    double weight) {
-  if (!(weight > 0)) return;
   for (size_t j = 0; j < errors_.size(); ++j) {
     Errors& sums = errors_[j];
     const auto target = static_cast<double>(targets[j]);
@@ -168,17 +171,6 @@ Metrics MetricsAccumulator::Compute() const {
   return multi_label_ ? OfLabels() : OfClasses();
 }
 
-// Of class k, from the confusion matrix.
-MetricsAccumulator::Counts MetricsAccumulator::OneAgainstRest(int64_t k) const {
-  Counts counts;
-  for (int64_t i = 0; i < classes_; ++i) {
-    for (int64_t j = 0; j < classes_; ++j) {
-      counts.Add(i == k, j == k, confusion_[static_cast<size_t>(i * classes_ + j)]);
-    }
-  }
-  return counts;
-}
-
 Metrics MetricsAccumulator::OfClasses() const {
   Metrics metrics;
   metrics.classes = classes_;
@@ -188,7 +180,8 @@ Metrics MetricsAccumulator::OfClasses() const {
   MacroMeans means;
   // Of two classes, class 1 is the positive one.
   for (int64_t k = classes_ == 2 ? 1 : 0; k < classes_; ++k) {
-    means.Add(OneAgainstRest(k), auc_.Get(outputs_ == 1 ? 0 : static_cast<size_t>(k)));
+    means.Add(counts_[static_cast<size_t>(k)],
+              auc_.Get(outputs_ == 1 ? 0 : static_cast<size_t>(k)));
   }
   means.Write(&metrics);
   return metrics;
@@ -199,9 +192,9 @@ Metrics MetricsAccumulator::OfLabels() const {
   metrics.roc_auc_binned = auc_.binned();
   MacroMeans means;
   double right = 0;
-  for (size_t label = 0; label < labels_.size(); ++label) {
-    right += labels_[label].true_positive + labels_[label].true_negative;
-    means.Add(labels_[label], auc_.Get(label));
+  for (size_t label = 0; label < counts_.size(); ++label) {
+    right += counts_[label].true_positive + counts_[label].true_negative;
+    means.Add(counts_[label], auc_.Get(label));
   }
   metrics.accuracy = Ratio(right, all_);
   means.Write(&metrics);

@@ -34,7 +34,7 @@ struct Metrics {
   std::optional<double> roc_auc;
   bool roc_auc_binned = false;  // too many rows for an exact one, see AucAccumulator
   // [classes × classes], row the true class, column the predicted one; weighted.
-  // Empty for regression and multi-label.
+  // Empty for regression, for multi-label, and for more than kMaxMatrixClasses.
   int64_t classes = 0;
   std::vector<double> confusion;
   // Regression, over all outputs, in the caller's units.
@@ -46,6 +46,8 @@ struct Metrics {
 // Collects rows in any number of calls, in order, in bounded memory, then computes.
 class MetricsAccumulator {
  public:
+  static constexpr int64_t kMaxMatrixClasses = 1024;  // 8 MiB
+
   // `threshold`: from which score on a sigmoid unit says yes. Among several units of
   // one-hot classes the highest score says it, the first of equals.
   MetricsAccumulator(const NetworkSpec& spec, double threshold);
@@ -83,7 +85,6 @@ class MetricsAccumulator {
   Metrics OfClasses() const;
   Metrics OfLabels() const;
   Metrics OfRegression() const;
-  Counts OneAgainstRest(int64_t k) const;
   bool SaysYes(float score) const;
   int64_t PredictedClass(std::span<const float> scores) const;
 
@@ -97,8 +98,9 @@ class MetricsAccumulator {
   std::vector<double> confusion_;  // [classes × classes]
   double right_ = 0;               // weight of the rows whose class is right
   double all_ = 0;                 // weight of all
-  std::vector<Counts> labels_;     // multi-label: [outputs]
-  std::vector<Errors> errors_;     // regression: [outputs]
+  // Multi-label: [outputs]. Else [classes], each against the rest, without true negatives.
+  std::vector<Counts> counts_;
+  std::vector<Errors> errors_;  // regression: [outputs]
 };
 
 }  // namespace chainrule::engine

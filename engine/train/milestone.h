@@ -3,7 +3,6 @@
 #ifndef CHAINRULE_ENGINE_TRAIN_MILESTONE_H_
 #define CHAINRULE_ENGINE_TRAIN_MILESTONE_H_
 
-#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -19,7 +18,6 @@ class Milestone {
     // The reports, of which there may be many, stay where they are.
     std::vector<EpochReport> reports = std::exchange(progress->result.epochs, {});
     progress_ = *progress;
-    reports_ = reports.size();
     progress->result.epochs = std::move(reports);
   }
 
@@ -27,7 +25,7 @@ class Milestone {
   // *progress, which has come further, is what it was then.
   void Restore(TrainProgress* progress) const {
     std::vector<EpochReport> reports = std::move(progress->result.epochs);
-    reports.resize(reports_);
+    while (!reports.empty() && reports.back().epoch > progress_.epoch) reports.pop_back();
     *progress = progress_;
     progress->result.epochs = std::move(reports);
   }
@@ -35,7 +33,6 @@ class Milestone {
  private:
   ModelState state_;
   TrainProgress progress_;  // without its reports
-  size_t reports_ = 0;
 };
 
 }  // namespace chainrule::engine

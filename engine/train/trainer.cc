@@ -8,6 +8,7 @@
 
 #include "engine/core/check.h"
 #include "engine/nn/predictor.h"
+#include "engine/train/add_report.h"
 #include "engine/train/batch_gradient.h"
 #include "engine/train/batches.h"
 #include "engine/train/best_epoch.h"
@@ -276,12 +277,12 @@ absl::Status Trainer::Impl::EndEpoch() {
   const double seconds = absl::ToDoubleSeconds(Since(epoch_start_));
   if (seconds > 0) report.rows_per_second = static_cast<double>(epoch_rows_) / seconds;
   if (absl::Status status = Validate(&report); !status.ok()) return status;
-  progress_.result.epochs.push_back(report);
+  AddReport(std::move(report), &progress_.result);
   ++progress_.epoch;
   progress_.batch = 0;
   progress_.loss_sum = 0;
   progress_.weight_sum = 0;
-  WatchForBest(report);
+  WatchForBest(progress_.result.epochs.back());
   if (progress_.epoch >= options_.epochs) {
     Finish(StopReason::kCompleted);
   } else if (OutOfPatience()) {

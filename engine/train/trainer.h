@@ -57,8 +57,10 @@ struct EpochReport {
 };
 
 struct TrainResult {
-  double loss = 0;                    // of the last epoch, of which so far if it was cut short
-  std::vector<EpochReport> epochs;    // of whole epochs
+  double loss = 0;  // of the last epoch, of which so far if it was cut short
+  // Of whole epochs, the last 10,000 at least. Confusion matrices have the newest of them, as
+  // many as 4 MiB hold, and one at least.
+  std::vector<EpochReport> epochs;
   std::optional<int64_t> best_epoch;  // with early stopping
   StopReason stop_reason = StopReason::kCompleted;
   int64_t steps_taken = 0;  // of the optimizer; putting the best state back is none

@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/core/error.h"
+#include "engine/train/batches.h"
+#include "engine/train/row_feed.h"
 #include "server/convert/digest.h"
 #include "server/convert/examples.h"
 #include "server/convert/violations.h"
@@ -157,6 +159,24 @@ absl::Status FitRows::CheckComplete() const {
                                               : ""));
 }
 
+// The rows that the split leaves to learn from must weigh something.
+absl::Status FitRows::CheckSplit() const {
+  const double fraction = header_.validation_fraction();
+  const engine::Examples& examples = training_.examples;
+  if (!(fraction > 0) || !examples.weighted()) return absl::OkStatus();
+  const engine::RowSplit split =
+      engine::SplitRows(model_.network().seed, examples.rows(), fraction);
+  engine::RowFeed feed(examples);
+  feed.Begin(*split.training);
+  const absl::StatusOr<double> sum = feed.WeightSum(split.training->size());
+  feed.End();
+  if (!sum.ok() || *sum > 0) return sum.status();
+  return InvalidField("examples.sample_weights",
+                      absl::StrCat("sum 0 over the ", split.training->size(),
+                                   " rows that validation_fraction leaves to learn from; must be "
+                                   "above 0"));
+}
+
 absl::StatusOr<TrainInput> FitRows::Read() {
   absl::Status sum = CheckWeightSum(training_.rows, training_.weight_sum, "examples");
   if (!sum.ok()) return sum;
@@ -167,6 +187,7 @@ absl::StatusOr<TrainInput> FitRows::Read() {
   for (Part* part : {&training_, &validation_}) {
     if (absl::Status status = ReadBack(part); !status.ok()) return status;
   }
+  if (absl::Status status = CheckSplit(); !status.ok()) return status;
   Digest digest;
   digest.AddDigest(DigestMessage(header_));
   digest.AddDigest(training_.digest.Finish());

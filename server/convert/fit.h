@@ -44,7 +44,8 @@ class FitRows {
   absl::Status CheckComplete() const;
 
   // TrainCall::read of a Fit; moves the rows out.  The digest is of the header and all rows,
-  // however they were cut into messages.  Fails as the spool does.
+  // however they were cut into messages.  Refuses weights that leave nothing to learn from
+  // (or, of validation rows, to measure on).  Fails as the spool does.
   absl::StatusOr<TrainInput> Read();
 
  private:
@@ -62,6 +63,7 @@ class FitRows {
   absl::Status Spool();
   absl::Status SpoolPart(Part* part);
   absl::Status ReadBack(Part* part);
+  absl::Status CheckSplit() const;
 
   const v1::FitHeader header_;
   const ModelContext model_;

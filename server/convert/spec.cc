@@ -66,10 +66,12 @@ std::vector<float> ReadColumns(const google::protobuf::RepeatedField<float>& ent
     return {};
   }
   for (int i = 0; i < entries.size(); ++i) {
-    if (std::isfinite(entries[i]) && (!positive || entries[i] > 0)) continue;
+    // What is less than the least has no finite inverse.
+    const bool large = entries[i] >= std::numeric_limits<float>::min();
+    if (std::isfinite(entries[i]) && (!positive || large)) continue;
     violations->Add(absl::StrCat(field, "[", i, "]"),
                     absl::StrCat(EchoNumber(static_cast<double>(entries[i])), "; must be finite",
-                                 positive ? " and above 0" : ""));
+                                 positive ? " and at least 1.17549435e-38" : ""));
   }
   return {entries.begin(), entries.end()};
 }

@@ -98,12 +98,15 @@ std::vector<Model::Resident> Model::Impl::Residents() const {
 }
 
 // What the writer has beside what readers see: while it trains the current state, the next
-// parameters and a gradient.
+// parameters and a gradient, and perhaps the best state.
 int64_t Model::Impl::WriterBytes(const engine::ModelState& state) const {
   int64_t bytes = journal_->window_bytes();
-  if (!journal_->training()) return bytes;
+  const TrainingHolds held = journal_->training();
+  if (held == TrainingHolds::kNothing) return bytes;
   const int64_t parameters = Bytes(*state.parameters);
-  return bytes + 3 * parameters + Bytes(*state.optimizer);
+  const int64_t optimizer = Bytes(*state.optimizer);
+  const int64_t best = held == TrainingHolds::kBuffersAndBest ? parameters + optimizer : 0;
+  return bytes + 3 * parameters + optimizer + best;
 }
 
 bool Model::Impl::Unload(int64_t version) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -71,12 +72,12 @@ class TrainWrite : public Write {
     if (absl::Status status = CheckNormalization(*writer, progress); !status.ok()) {
       return Answer(std::move(status));
     }
-    writer->SetTraining(true);
+    writer->SetTraining(Holds());
     network_ = writer->network();
     trainer_ =
         std::make_unique<Trainer>(*network_, input_->examples, Validation(), options_,
                                   writer->state(), executor, cancellation(), std::move(progress));
-    reports_ = trainer_->result().epochs.size();
+    told_ = trainer_->progress().epoch;
     kept_ = absl::Now();
     return std::nullopt;
   }
@@ -132,8 +133,7 @@ class TrainWrite : public Write {
 
   // Readers see a step before anybody hears of it.
   void Report(Writer* writer) {
-    const size_t reports = trainer_->result().epochs.size();
-    if (reports == reports_) return;
+    if (trainer_->progress().epoch == told_) return;
     Show(writer);
     if (writer->shows_steps()) writer->Then(TellReports());
   }
@@ -168,8 +168,9 @@ class TrainWrite : public Write {
   // Tells of the epochs that nobody was told of yet.
   Journal::Done TellReports() {
     const std::vector<EpochReport>& all = trainer_->result().epochs;
-    std::vector<EpochReport> reports(all.begin() + static_cast<ptrdiff_t>(reports_), all.end());
-    reports_ = all.size();
+    const auto first = std::ranges::upper_bound(all, told_, {}, &EpochReport::epoch);
+    std::vector<EpochReport> reports(first, all.end());
+    told_ = trainer_->progress().epoch;
     return [on_epoch = on_epoch_, reports = std::move(reports)](const absl::Status& kept, int64_t) {
       if (!kept.ok() || !on_epoch) return;
       for (const EpochReport& report : reports) on_epoch(report);
@@ -181,6 +182,11 @@ class TrainWrite : public Write {
     DropOldReports(&reply.result);
     RecordBody body = Body(*writer);
     End(writer, reply, reply, std::move(body));
+  }
+
+  TrainingHolds Holds() const {
+    const bool keeps_best = options_.early_stopping && options_.early_stopping->restore_best;
+    return keeps_best ? TrainingHolds::kBuffersAndBest : TrainingHolds::kBuffers;
   }
 
   // What it takes to do it again, or the numbers after it, whichever is smaller.
@@ -217,7 +223,7 @@ class TrainWrite : public Write {
     Journal::Done tell = TellReports();
     trainer_.reset();
     input_.reset();
-    writer->SetTraining(false);
+    writer->SetTraining(TrainingHolds::kNothing);
     writer->Commit(
         std::move(state), MakeRecord(std::move(outcome), std::move(body)),
         [tell = std::move(tell), done = AnswerWith<TrainReply>(done_, std::move(answer))](
@@ -234,7 +240,7 @@ class TrainWrite : public Write {
   std::optional<TrainInput> input_;
   std::shared_ptr<const engine::Network> network_;
   std::unique_ptr<Trainer> trainer_;
-  size_t reports_ = 0;      // that were told
+  int64_t told_ = 0;        // the last epoch whose report was told
   bool repeatable_ = true;  // it is one run from the numbers that the model is at
   absl::Time kept_;         // when its progress was
 };

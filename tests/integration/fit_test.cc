@@ -98,7 +98,16 @@ TEST_F(FitTest, ReportsTheValidationRowsAndStopsEarly) {
   fit.HalfClose();
   const std::vector<v1::FitResponse> rest = fit.Rest();
   ASSERT_THAT(fit.Finish(), IsOk());
-  EXPECT_TRUE(rest.at(1).epoch_report().has_validation_loss());
+  const v1::EpochReport& last = rest.at(rest.size() - 2).epoch_report();
+  v1::EvaluateRequest evaluate;
+  evaluate.set_model("models/m");
+  *evaluate.mutable_examples() = MakeExamples(10, 3, 1, 2);
+  v1::EvaluateResponse measured;
+  ASSERT_THAT(Call(&Training::Evaluate, server_.training(), evaluate, &measured), IsOk());
+  EXPECT_EQ(last.model_step(), measured.model_step());
+  EXPECT_EQ(last.validation_loss(), measured.loss());
+  EXPECT_TRUE(measured.metrics().has_accuracy());
+  EXPECT_EQ(last.validation_metrics().DebugString(), measured.metrics().DebugString());
   EXPECT_EQ(rest.back().result().stop_reason(), v1::STOP_REASON_EARLY_STOPPED);
   EXPECT_LT(rest.back().result().epochs_size(), 10);
 }

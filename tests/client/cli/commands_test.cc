@@ -67,6 +67,36 @@ TEST_F(CommandsTest, TrainHeedsItsFlags) {
   EXPECT_EQ(limited.stop_reason(), v1::STOP_REASON_TIME_LIMIT);
 }
 
+// Two labels a row, each of which a column decides.
+TEST_F(CommandsTest, SeveralLabelsARowAreLearned) {
+  std::string text = "a,b,x,y\n";
+  for (int i = 0; i < 64; ++i) {
+    const int a = i % 8 - 4;
+    const int b = i / 8 - 4;
+    absl::StrAppend(&text, a, ",", b, ",", a >= 0 ? 1 : 0, ",", b >= 0 ? 1 : 0, "\n");
+  }
+  const TempFile file("labels.csv", text);
+  const std::vector<std::string> data = {file.path(), "--label", "x,y"};
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.end(), data.begin(), data.end());
+    return words;
+  };
+  MustRun({"create", "labels", "--from", file.path(), "--label", "x,y", "--multi-label"});
+  const auto trained = MustRunJson<v1::TrainResponse>(
+      run({"train", "labels", "--epochs", "200", "--validation-fraction", "0.25"}));
+  const auto measured = MustRunJson<v1::EvaluateResponse>(run({"evaluate", "labels"}));
+  EXPECT_GT(measured.metrics().accuracy(), 0.95);
+  EXPECT_GT(measured.metrics().f1(), 0.95);
+  EXPECT_FALSE(measured.metrics().has_confusion_matrix());
+  EXPECT_GT(trained.epochs(199).validation_metrics().accuracy(), 0.9);
+  const auto predicted =
+      MustRunJson<v1::PredictResponse>({"predict", "labels", "--row", "3,-3", "--row", "-4,-4"});
+  ASSERT_EQ(predicted.rows_size(), 2);
+  ASSERT_EQ(predicted.rows(0).classes_size(), 1);
+  EXPECT_EQ(predicted.rows(0).classes(0).name(), "x");
+  EXPECT_EQ(predicted.rows(1).classes_size(), 0);
+}
+
 TEST_F(CommandsTest, TrainIsDoneOnceForARequestId) {
   const std::vector<std::string> words =
       With("train", {"--request-id", "5c2a1c63-8b6a-4b0e-9f8e-0c9d1e1f2a3b"});

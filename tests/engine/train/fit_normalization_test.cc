@@ -54,6 +54,19 @@ TEST_F(FitNormalizationTest, IsMeanAndDeviationOfEachColumn) {
   }
 }
 
+// What they answer is not on both sides of 0, as standardised targets are.
+TEST_F(FitNormalizationTest, LeavesTheTargetsOfBoundedOutputs) {
+  for (const Activation last : {Activation::kRelu, Activation::kSoftplus, Activation::kSigmoid,
+                                Activation::kTanh, Activation::kGelu}) {
+    const NetworkSpec spec = MakeSpec(3, {2}, Activation::kTanh, last, Loss::kMeanSquaredError);
+    const SampleRows rows = MakeRows(spec, 100, 1);
+    const Normalization fitted =
+        *FitNormalization(spec, rows.View(spec), AllRows(100), Executor(1), Cancellation());
+    EXPECT_EQ(fitted.inputs.mean.size(), 3U);
+    EXPECT_TRUE(fitted.targets.empty()) << NameOf(last);
+  }
+}
+
 TEST_F(FitNormalizationTest, ConstantColumnHasScaleOne) {
   SampleRows rows = MakeRows(Spec(), 1'000, 1);
   for (size_t i = 1; i < rows.inputs.size(); i += 3) rows.inputs[i] = 0.1F;

@@ -74,6 +74,38 @@ TEST(MetricsTest, WeightsWeighEveryFigure) {
   EXPECT_EQ(weighted.confusion, repeated.confusion);
 }
 
+// As many as words of a language: what is measured takes memory by the class, not its square.
+TEST(MetricsTest, ManyClassesHaveNoMatrix) {
+  constexpr int64_t kClasses = 50'000;
+  std::vector<float> outputs(kClasses * 3);
+  std::vector<float> targets(kClasses * 3);
+  // Answers:  7  7  8
+  // Truth:    7  8  8
+  for (const size_t place : {size_t{7}, size_t{7} + kClasses, size_t{8} + 2 * kClasses}) {
+    outputs[place] = 1;
+  }
+  for (const size_t place : {size_t{7}, size_t{8} + kClasses, size_t{8} + 2 * kClasses}) {
+    targets[place] = 1;
+  }
+  const Metrics metrics =
+      MetricsOf(Spec(kClasses, Loss::kCategoricalCrossEntropy), 0.5, outputs, targets, {1, 1, 1});
+  EXPECT_TRUE(metrics.confusion.empty());
+  EXPECT_DOUBLE_EQ(*metrics.accuracy, 2.0 / 3);
+  EXPECT_DOUBLE_EQ(*metrics.precision, (1.0 / 2 + 1.0) / 2);
+  EXPECT_DOUBLE_EQ(*metrics.recall, (1.0 + 1.0 / 2) / 2);
+  EXPECT_DOUBLE_EQ(*metrics.f1, 2.0 / 3);
+}
+
+TEST(MetricsTest, RowsOfNoWeightTellNothing) {
+  const NetworkSpec spec = Spec(1, Loss::kBinaryCrossEntropy);
+  const Metrics without = MetricsOf(spec, 0.5, {0.9F, 0.6F}, {1, 0}, {1, 2});
+  const Metrics with = MetricsOf(spec, 0.5, {0.9F, std::nanf(""), 0.6F}, {1, 1, 0}, {1, 0, 2});
+  EXPECT_EQ(with.accuracy, without.accuracy);
+  EXPECT_EQ(with.roc_auc, without.roc_auc);
+  EXPECT_TRUE(with.roc_auc.has_value());
+  EXPECT_EQ(with.confusion, without.confusion);
+}
+
 TEST(MetricsTest, WhatIsUndefinedIsUnset) {
   const Metrics metrics =
       MetricsOf(Spec(1, Loss::kBinaryCrossEntropy), 0.5, {0.1F, 0.2F}, {0, 0}, {1, 1});

@@ -109,6 +109,25 @@ TEST_F(EarlyStoppingTest, InterruptRestoresTheBestState) {
   EXPECT_EQ(ValidationLoss(trainer.Share()), *best.validation_loss);
 }
 
+// The limit is looked at after each step: this one ends a call that is past its best.
+TEST_F(EarlyStoppingTest, TimeLimitRestoresTheBestState) {
+  Trainer first = Make({.patience = 50, .restore_best = true});
+  for (int i = 0; i < 45; ++i) ASSERT_TRUE(first.Step().ok());
+  TrainProgress progress = first.progress();
+  ASSERT_LT(progress.best_state->step, first.step()) << "else there is nothing to restore";
+  const double best = *progress.best_loss;
+  Trainer last(network_, examples_, &validation_,
+               {.epochs = 400,
+                .time_limit = absl::ZeroDuration(),
+                .early_stopping = EarlyStopping{.patience = 50, .restore_best = true}},
+               first.Share(), executor_, never_, std::move(progress));
+  ASSERT_TRUE(last.Step().ok());
+  EXPECT_TRUE(last.done());
+  EXPECT_EQ(last.result().stop_reason, StopReason::kTimeLimit);
+  EXPECT_EQ(last.step(), first.step() + 2) << "of the optimizer, and back";
+  EXPECT_EQ(ValidationLoss(last.Share()), best);
+}
+
 TEST_F(EarlyStoppingTest, ImprovementThatGoesOnRestoresNothing) {
   NetworkSpec spec = Spec();
   spec.optimizer.kind = OptimizerKind::kSgd;

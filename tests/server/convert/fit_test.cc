@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/server/convert/support.h"
 
@@ -95,6 +96,26 @@ TEST(FitRowsTest, RefusesMessagesOutOfPlace) {
   ExpectRefused(AddText(Validation(kOneRow), &rows), "validation_examples",
                 "beside the header's validation_fraction");
   EXPECT_EQ(rows.rows_received(), 0);
+}
+
+// Of two rows the seed draws one for validation: one of these is left to learn from alone.
+TEST(FitRowsTest, RefusesASplitThatLeavesNothingToLearnFrom) {
+  int refused = 0;
+  for (const char* weights : {"[0, 1]", "[1, 0]"}) {
+    FitRows rows = Rows("validation_fraction: 0.5");
+    ASSERT_TRUE(AddText(Training(absl::StrCat("inputs { shape: [2, 2] values: [3, 4, 5, 6] } "
+                                              "class_labels { ids: [0, 1] } sample_weights { "
+                                              "shape: [2] values: ",
+                                              weights, " }")),
+                        &rows)
+                    .ok());
+    const absl::StatusOr<TrainInput> input = rows.Read();
+    if (input.ok()) continue;
+    ++refused;
+    ExpectRefused(input.status(), "examples.sample_weights",
+                  "sum 0 over the 1 rows that validation_fraction leaves to learn from");
+  }
+  EXPECT_EQ(refused, 1);
 }
 
 TEST(FitRowsTest, SaysWhichMessageIsWrong) {
