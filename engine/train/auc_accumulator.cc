@@ -21,6 +21,11 @@ void AucAccumulator::Add(std::span<const float> scores, const std::vector<bool>&
   weights_.push_back(weight);
 }
 
+int64_t AucAccumulator::kept_bytes() const {
+  return static_cast<int64_t>(scores_.capacity() * sizeof(float) + truth_.capacity() / 8 +
+                              weights_.capacity() * sizeof(double) + bins_.size() * sizeof(Bin));
+}
+
 void AucAccumulator::ToBins() {
   binned_ = true;
   if (columns_ <= kMaxBinnedColumns) bins_.resize(columns_ * kBins);

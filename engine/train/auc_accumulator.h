@@ -28,6 +28,8 @@ class AucAccumulator {
   // Nothing where a kind of row has no weight, or a score is NaN.
   std::optional<double> Get(size_t column) const;
   bool binned() const { return binned_; }
+  // What it keeps of the rows so far.
+  int64_t kept_bytes() const;
 
  private:
   struct Bin {

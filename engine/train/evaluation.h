@@ -43,6 +43,8 @@ class Evaluator {
   // All examples.
   absl::Status Add(const Examples& examples, const Cancellation& cancellation);
   double weight_sum() const { return weight_sum_; }
+  // What is kept of the rows so far.
+  int64_t kept_bytes() const { return metrics_.kept_bytes(); }
   Evaluation Finish() const;
 
  private:

@@ -72,6 +72,20 @@ int64_t Bytes(const ElementRows& elements, int64_t rows) {
 
 }  // namespace
 
+ExampleChunk Rows(const ExampleChunk& chunk, int64_t first, int64_t count) {
+  ExampleChunk part = chunk;
+  part.rows = count;
+  for (ElementRows* rows : {&part.inputs, &part.targets, &part.sample_weights}) {
+    if (rows->data == nullptr) continue;
+    rows->data = static_cast<const unsigned char*>(rows->data) +
+                 first * rows->columns * ElementBytes(rows->type);
+  }
+  if (!part.class_ids.empty()) {
+    part.class_ids = part.class_ids.subspan(static_cast<size_t>(first), static_cast<size_t>(count));
+  }
+  return part;
+}
+
 int64_t ElementBytes(ElementType type) {
   return VisitType(type, [](auto element) -> int64_t { return sizeof(element); });
 }

@@ -64,6 +64,9 @@ struct ExampleChunk {
   std::shared_ptr<const void> owner;
 };
 
+// Rows [first, first + count) of it.
+ExampleChunk Rows(const ExampleChunk& chunk, int64_t first, int64_t count);
+
 // What is wrong with an element of a chunk.
 struct ExampleFault {
   enum class Kind : uint8_t {

@@ -54,6 +54,8 @@ class MetricsAccumulator {
   // outputs, targets: [rows × output_width], in the caller's units.
   void Add(ConstMatrixView outputs, ConstMatrixView targets, std::span<const float> weights);
   Metrics Compute() const;
+  // What grows with the rows.
+  int64_t kept_bytes() const { return auc_.kept_bytes(); }
 
  private:
   // Weights of a question answered with yes or no.

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "absl/status/statusor.h"
 
@@ -47,19 +48,28 @@ class Admission {
   };
 
   // Bytes of an answer until it has left, however slowly it is read. They are counted though
-  // there be no room: what comes then is refused. Thread-compatible; the admission outlives it.
+  // there be no room: what comes then is refused. Thread-compatible; movable; the admission
+  // outlives it.
   class Answer {
    public:
-    Answer(Admission* admission, int64_t bytes) : sum_(admission->bytes_), bytes_(bytes) {
-      sum_.fetch_add(bytes_, std::memory_order_relaxed);
+    Answer() = default;
+    Answer(Admission* admission, int64_t bytes) : sum_(&admission->bytes_), bytes_(bytes) {
+      sum_->fetch_add(bytes_, std::memory_order_relaxed);
     }
-    ~Answer() { sum_.fetch_sub(bytes_, std::memory_order_relaxed); }
-    Answer(const Answer&) = delete;
-    Answer& operator=(const Answer&) = delete;
+    ~Answer() {
+      if (sum_ != nullptr) sum_->fetch_sub(bytes_, std::memory_order_relaxed);
+    }
+    Answer(Answer&& other) noexcept
+        : sum_(std::exchange(other.sum_, nullptr)), bytes_(other.bytes_) {}
+    Answer& operator=(Answer&& other) noexcept {
+      std::swap(sum_, other.sum_);
+      std::swap(bytes_, other.bytes_);
+      return *this;
+    }
 
    private:
-    std::atomic<int64_t>& sum_;
-    const int64_t bytes_;
+    std::atomic<int64_t>* sum_ = nullptr;
+    int64_t bytes_ = 0;
   };
 
   Admission(int64_t max_calls, int64_t max_bytes);

@@ -26,16 +26,8 @@ int64_t BlockRows(const engine::Network& network) {
   return std::clamp(kBlockWork / network.parameter_count(), kLeastBlockRows, kBlockRows);
 }
 
-absl::Status CheckCancelled(const PredictCall& call) {
-  if (call.cancellation == nullptr) return absl::OkStatus();
-  const absl::Status why = call.cancellation->Check();
-  return why.ok() ? why : Interrupted(why, call.model->id());
-}
-
 void Fail(QueuedPredict* predict, absl::Status status, const Snapshot& snapshot) {
-  InferenceStatistics::Totals totals;
-  totals.fail = {1, absl::ToInt64Nanoseconds(absl::Now() - predict->arrival)};
-  predict->call.model->statistics().Add(predict->call.version, totals);
+  CountFailed(predict->call);
   predict->done(std::move(status), snapshot);
 }
 
@@ -63,13 +55,26 @@ void CopyRows(ConstMatrixView from, MatrixView to) {
 }
 
 int64_t MaxRows(const Batcher::Options& options, const PredictCall& call) {
-  const int64_t floats =
-      call.inputs.columns + SnapshotInMemory(call).network().spec().output_width();
+  const engine::Network& network = SnapshotInMemory(call).network();
+  const int64_t floats = call.inputs.columns + network.spec().output_width();
   const int64_t row_bytes = floats * static_cast<int64_t>(sizeof(float));
-  return std::min(options.max_batch_rows, options.max_batch_bytes / row_bytes);
+  return std::min(
+      {options.max_batch_rows, options.max_batch_bytes / row_bytes, BlockRows(network)});
 }
 
 }  // namespace
+
+absl::Status CheckCancelled(const PredictCall& call) {
+  if (call.cancellation == nullptr) return absl::OkStatus();
+  const absl::Status why = call.cancellation->Check();
+  return why.ok() ? why : Interrupted(why, call.model->id());
+}
+
+void CountFailed(const PredictCall& call) {
+  InferenceStatistics::Totals totals;
+  totals.fail = {1, absl::ToInt64Nanoseconds(absl::Now() - call.arrival)};
+  call.model->statistics().Add(call.version, totals);
+}
 
 std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call) {
   if (call.pinned != nullptr) return call.pinned;
@@ -130,8 +135,8 @@ void BatchRunner::RecordSuccess(const Batch& batch) const {
   totals.batches = 1;
   for (const QueuedPredict& predict : batch) {
     totals.rows += predict.call.rows;
-    totals.success.Add(1, absl::ToInt64Nanoseconds(lap_ - predict.arrival));
-    totals.queue.Add(1, absl::ToInt64Nanoseconds(formed_ - predict.arrival));
+    totals.success.Add(1, absl::ToInt64Nanoseconds(lap_ - predict.call.arrival));
+    totals.queue.Add(1, absl::ToInt64Nanoseconds(formed_ - predict.call.arrival));
     totals.input.Add(1, times_.input);
     totals.compute.Add(1, times_.compute);
     totals.output.Add(1, times_.output);

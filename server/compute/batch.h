@@ -21,6 +21,11 @@
 
 namespace chainrule::server {
 
+// Why the call is not to run any more, with its model's id.
+absl::Status CheckCancelled(const PredictCall& call);
+// In the statistics of its model.
+void CountFailed(const PredictCall& call);
+
 // Its pinned one, or the live one of now.
 std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call);
 // One with the same settings, for a look at them.
@@ -28,11 +33,10 @@ const Snapshot& SnapshotInMemory(const PredictCall& call);
 
 struct QueuedPredict {
   explicit QueuedPredict(PredictCall predict)
-      : call(std::move(predict)), done(std::move(call.done)), arrival(absl::Now()) {}
+      : call(std::move(predict)), done(std::move(call.done)) {}
 
   PredictCall call;
   Completion<absl::Status, const Snapshot&> done;
-  absl::Time arrival;
   engine::MatrixView outputs;  // once placed
   engine::MatrixView logits;
 };

@@ -1,6 +1,8 @@
 #include "server/compute/batcher.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -12,6 +14,9 @@ namespace chainrule::server {
 using engine::MutexLock;
 
 namespace {
+
+// How often somebody looks whether a call that waits for the disk is still wanted.
+constexpr absl::Duration kColdLook = absl::Milliseconds(20);
 
 // For a call that no numbers were found for.
 std::shared_ptr<const Snapshot> SettingsAlone(const Model& model) {
@@ -57,10 +62,11 @@ void Batcher::Impl::WaitForNumbers(PredictCall call) {
   const Cold cold(call.model, call.version);
   {
     MutexLock lock(&mutex_);
-    std::vector<PredictCall>& waiting = cold_[cold];
-    waiting.push_back(std::move(call));
-    if (waiting.size() > 1) return;
+    const auto [waiting, is_first] = cold_.try_emplace(cold);
+    waiting->second.push_back(std::move(call));
+    if (!is_first) return;
   }
+  changed_.NotifyAll();  // somebody is to look at them
   if (!options_.loader) return Load(cold);
   options_.loader([this, cold] { Load(cold); });
 }
@@ -79,6 +85,7 @@ void Batcher::Impl::Load(const Cold& cold) {
       (version > 0 ? call.pinned : call.seen) = *snapshot;
       Queue(std::move(call));
     } else {
+      CountFailed(call);
       call.done(snapshot.status(), *SettingsAlone(*model));
     }
   }
@@ -111,6 +118,36 @@ void Batcher::Impl::FailWaiting() {
     }
   }
   FailCancelled(&cancelled);
+  FailCold();
+}
+
+void Batcher::Impl::FailCold() {
+  std::vector<PredictCall> cancelled;
+  {
+    MutexLock lock(&mutex_);
+    for (auto& [cold, calls] : cold_) {
+      const auto stays = [](const PredictCall& call) { return CheckCancelled(call).ok(); };
+      const auto first = std::stable_partition(calls.begin(), calls.end(), stays);
+      std::move(first, calls.end(), std::back_inserter(cancelled));
+      calls.erase(first, calls.end());
+    }
+  }
+  for (PredictCall& call : cancelled) {
+    CountFailed(call);
+    call.done(CheckCancelled(call), *SettingsAlone(*call.model));
+  }
+}
+
+void Batcher::Impl::WaitForCalls() {
+  while (queue_.empty() && !stopping_) {
+    if (cold_.empty()) {
+      changed_.Wait(&mutex_);
+    } else if (!changed_.WaitFor(&mutex_, kColdLook)) {
+      mutex_.Unlock();
+      FailCold();
+      mutex_.Lock();
+    }
+  }
 }
 
 void Batcher::Impl::Loop() {
@@ -120,7 +157,7 @@ void Batcher::Impl::Loop() {
     bool stopping = false;
     {
       MutexLock lock(&mutex_);
-      while (queue_.empty() && !stopping_) changed_.Wait(&mutex_);
+      WaitForCalls();
       if (queue_.empty()) return;
       batch = TakeBatch(options_, &queue_);
       stopping = stopping_;

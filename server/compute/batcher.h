@@ -5,7 +5,8 @@
 // snapshot is taken when a batch is formed.
 // Thread-safe. Every call's `done` is called exactly once, on a worker's thread (on the
 // caller's if it is small or refused at once), also when it was cancelled or its deadline passed
-// while it waited: then when a worker next forms a batch, or has run a block of a long call.
+// while it waited: then when a worker next forms a batch, or has run a block of a long call, and
+// soon where what it waits for is the disk.
 #ifndef CHAINRULE_SERVER_COMPUTE_BATCHER_H_
 #define CHAINRULE_SERVER_COMPUTE_BATCHER_H_
 
@@ -14,6 +15,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/core/cancellation.h"
 #include "engine/core/executor.h"
@@ -39,6 +41,7 @@ struct PredictCall {
                      engine::MatrixView* logits)>
       place;
   const engine::Cancellation* cancellation = nullptr;  // borrowed until done
+  absl::Time arrival = absl::Now();                    // what is measured begins here
   // The batcher's own: the live numbers when the call came, in case they leave memory.
   std::shared_ptr<const Snapshot> seen;
   // OK: the outputs are written. `snapshot`: the one that was used; where it could not be

@@ -50,7 +50,7 @@ void Batcher::Here::Impl::Add(PredictCall call) {
 bool Batcher::Here::Impl::full() const {
   if (waiting_.empty()) return false;
   return work_ >= kMostWork ||
-         absl::Now() - waiting_.front().arrival >= batcher_.options().max_wait_here;
+         absl::Now() - waiting_.front().call.arrival >= batcher_.options().max_wait_here;
 }
 
 // Who is answered may bring a next call at once.

@@ -35,6 +35,9 @@ class Batcher::Impl {
   void Loop();
   // Ends what waits and is cancelled.
   void FailWaiting();
+  void FailCold();
+  // Waits until something is queued, or the batcher stops; looks at who waits for the disk.
+  void WaitForCalls() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   const engine::Executor* const executor_;

@@ -90,6 +90,10 @@ std::shared_ptr<const Snapshot> Model::version_snapshot(int64_t number) const {
   return impl_->version_snapshot(number);
 }
 
+absl::Status Model::VersionReadiness(int64_t number) const {
+  return impl_->VersionReadiness(number);
+}
+
 absl::StatusOr<std::shared_ptr<const Snapshot>> Model::LoadVersion(int64_t number) {
   return impl_->LoadVersion(number);
 }

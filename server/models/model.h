@@ -106,6 +106,8 @@ class Model : public std::enable_shared_from_this<Model> {
   std::shared_ptr<const Snapshot> version_snapshot(int64_t number) const;
   // Brings them there. Waits for the disk. NOT_FOUND; DATA_LOSS; UNAVAILABLE.
   absl::StatusOr<std::shared_ptr<const Snapshot>> LoadVersion(int64_t number);
+  // OK, as far as is known: DATA_LOSS once LoadVersion has said so.
+  absl::Status VersionReadiness(int64_t number) const;
   // Keeps what readers see now. ABORTED, STEP_MISMATCH.
   absl::StatusOr<VersionDescription> Publish(std::map<std::string, std::string> labels,
                                              std::optional<int64_t> if_step,

@@ -52,6 +52,7 @@ class Model::Impl {
   std::vector<VersionDescription> ListVersions() const;
   std::shared_ptr<const Snapshot> version_snapshot(int64_t number) const;
   absl::StatusOr<std::shared_ptr<const Snapshot>> LoadVersion(int64_t number);
+  absl::Status VersionReadiness(int64_t number) const;
   absl::StatusOr<VersionDescription> Publish(std::map<std::string, std::string> labels,
                                              std::optional<int64_t> if_step, Stamp stamp);
   absl::StatusOr<VersionDescription> DeleteVersion(int64_t number, Stamp stamp);
@@ -110,6 +111,7 @@ class Model::Impl {
   bool UnloadLive();
   bool UnloadVersion(int64_t number);
   bool IsRead() const;
+  void NoteDamage(int64_t number, const absl::Status& read);
   absl::StatusOr<std::shared_ptr<const Snapshot>> ReadVersionFile(int64_t number);
   void KeepVersion(int64_t number, std::shared_ptr<const Snapshot> snapshot);
 
@@ -134,6 +136,7 @@ class Model::Impl {
   bool inexact_ ABSL_GUARDED_BY(mutex_) = false;  // as the numbers', for who has no turn
   // Of versions that were read; of one that lives in memory alone, of all.
   mutable std::map<int64_t, ReadVersion> versions_ ABSL_GUARDED_BY(mutex_);
+  std::map<int64_t, absl::Status> damaged_versions_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

@@ -58,12 +58,28 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> Model::Impl::LoadVersion(int64_t
   MutexLock alone(&version_reads_mutex_);
   if (auto snapshot = version_snapshot(number)) return snapshot;
   absl::StatusOr<std::shared_ptr<const Snapshot>> read = ReadVersionFile(number);
+  NoteDamage(number, read.status());
   if (read.ok()) {
     KeepVersion(number, *read);
   } else if (!FindVersion(number).ok()) {  // its file went with it meanwhile
     return VersionNotFound(id_, absl::StrCat(number));
   }
   return read;
+}
+
+void Model::Impl::NoteDamage(int64_t number, const absl::Status& read) {
+  MutexLock lock(&mutex_);
+  if (read.code() == absl::StatusCode::kDataLoss) {
+    damaged_versions_[number] = read;
+  } else {
+    damaged_versions_.erase(number);
+  }
+}
+
+absl::Status Model::Impl::VersionReadiness(int64_t number) const {
+  MutexLock lock(&mutex_);
+  const auto damaged = damaged_versions_.find(number);
+  return damaged == damaged_versions_.end() ? absl::OkStatus() : damaged->second;
 }
 
 absl::StatusOr<std::shared_ptr<const Snapshot>> Model::Impl::ReadVersionFile(int64_t number) {
@@ -147,6 +163,7 @@ absl::StatusOr<VersionDescription> Model::Impl::DeleteVersion(int64_t number, St
   if (keeper_ != nullptr) keeper_->store()->RemoveWeights(deleted.weights);
   MutexLock lock(&mutex_);
   versions_.erase(number);
+  damaged_versions_.erase(number);
   return DescribeVersion(deleted);
 }
 

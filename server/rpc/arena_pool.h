@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <utility>
 
 namespace chainrule::server {
 
@@ -46,7 +47,12 @@ class ArenaPool::Loan {
   explicit Loan(ArenaPool* pool) : pool_(pool), place_(pool->Take()) {}
   Loan(const Loan&) = delete;
   Loan& operator=(const Loan&) = delete;
-  ~Loan() { pool_->Put(place_); }
+  ~Loan() { GiveBack(); }
+
+  // Before its end: what was made is gone.
+  void GiveBack() {
+    if (place_ != nullptr) pool_->Put(std::exchange(place_, nullptr));
+  }
 
   template <typename Message>
   Message* Make() {
@@ -55,7 +61,7 @@ class ArenaPool::Loan {
 
  private:
   ArenaPool* const pool_;
-  Place* const place_;
+  Place* place_;
 };
 
 }  // namespace chainrule::server

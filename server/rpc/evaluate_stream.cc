@@ -9,9 +9,12 @@
 
 namespace chainrule::server {
 
-absl::Status EvaluateStream::Work(Message message) {
+absl::StatusOr<EvaluateStream::Next> EvaluateStream::Work(Message message) {
   const int64_t number = messages_++;
-  if (number == 0) return ReadHeader(*message);
+  if (number == 0) {
+    if (absl::Status status = ReadHeader(*message); !status.ok()) return status;
+    return Next::kEnd;
+  }
   if (!message->has_examples()) {
     return InMessage(number, engine::InvalidField("kind", "must be examples"));
   }
@@ -20,7 +23,7 @@ absl::Status EvaluateStream::Work(Message message) {
   v1::StreamEvaluateResponse response;
   response.set_rows_received(rows_);
   Send(std::move(response), Importance::kMustArrive);
-  return absl::OkStatus();
+  return Next::kEnd;
 }
 
 absl::Status EvaluateStream::ReadHeader(const v1::StreamEvaluateRequest& message) {
@@ -49,7 +52,11 @@ absl::Status EvaluateStream::Measure(Message message) {
   const engine::NetworkSpec& network = model_->context.network();
   engine::Examples examples(network.input_width, network.output_width());
   examples.Append(*std::move(chunk));
-  return evaluator_->Add(examples, *scope().cancellation());
+  const int64_t before = evaluator_->kept_bytes();
+  if (absl::Status status = evaluator_->Add(examples, *scope().cancellation()); !status.ok()) {
+    return status;
+  }
+  return Keep(evaluator_->kept_bytes() - before);
 }
 
 absl::StatusOr<EvaluateStream::Next> EvaluateStream::Complete() {

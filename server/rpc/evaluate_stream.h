@@ -21,7 +21,7 @@ class EvaluateStream final
         environment_(*environment) {}
 
  private:
-  absl::Status Work(Message message) override;
+  absl::StatusOr<Next> Work(Message message) override;
   absl::StatusOr<Next> Complete() override;
   absl::Status ReadHeader(const v1::StreamEvaluateRequest& message);
   absl::Status Measure(Message message);

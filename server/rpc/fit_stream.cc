@@ -15,8 +15,14 @@ void FitStream::EndForStop() {
                   "the server is stopping; nothing was learned from these rows"));
 }
 
-absl::Status FitStream::Work(Message message) {
-  if (!rows_.has_value()) return ReceiveHeader(*message);
+absl::StatusOr<FitStream::Next> FitStream::Work(Message message) {
+  const absl::Status status =
+      rows_.has_value() ? AddRows(std::move(message)) : ReceiveHeader(*message);
+  if (!status.ok()) return status;
+  return Next::kEnd;
+}
+
+absl::Status FitStream::AddRows(Message message) {
   const int64_t before = rows_->memory();
   if (absl::Status status = rows_->Add(std::move(message)); !status.ok()) return status;
   absl::Status kept = Keep(rows_->memory() - before);

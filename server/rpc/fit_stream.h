@@ -29,10 +29,11 @@ class FitStream final : public WorkedStream<v1::FitRequest, v1::FitResponse> {
   void EndForStop() override;
 
  private:
-  absl::Status Work(Message message) override;
+  absl::StatusOr<Next> Work(Message message) override;
   absl::StatusOr<Next> Complete() override;
   void OnConfirmed() override;
 
+  absl::Status AddRows(Message message);
   absl::Status ReceiveHeader(const v1::FitRequest& message);
   void SendRowsReceived(Importance importance);
   void Train();

@@ -26,18 +26,24 @@ GradientsStream::GradientsStream(std::unique_ptr<Wire> wire, const Environment* 
           1, (std::min(kMessageBytes, environment->limits.max_message_bytes) - kEnvelopeBytes) /
                  int64_t{sizeof(float)})) {}
 
-absl::Status GradientsStream::Work(Message message) {
-  const int64_t number = messages_++;
-  if (number == 0) return ReadHeader(*message);
-  if (!message->has_examples()) {
-    return InMessage(number, engine::InvalidField("kind", "must be examples"));
+absl::StatusOr<GradientsStream::Next> GradientsStream::Work(Message message) {
+  if (messages_ == 0) {
+    ++messages_;
+    if (absl::Status status = ReadHeader(*message); !status.ok()) return status;
+    return Next::kEnd;
   }
-  const absl::Status status = AddRows(std::move(message));
-  if (!status.ok()) return InMessage(number, status);
+  absl::Status status;
+  if (!chunk_.has_value()) status = ReadRows(std::move(message));
+  if (status.ok()) status = AddRows();
+  if (!status.ok()) return InMessage(messages_, status);
+  if (added_ < chunk_->rows) return Next::kAgain;
+  rows_ += chunk_->rows;
+  chunk_.reset();
+  ++messages_;
   v1::StreamGradientsResponse response;
   response.set_rows_received(rows_);
   Send(std::move(response), Importance::kMustArrive);
-  return absl::OkStatus();
+  return Next::kEnd;
 }
 
 absl::Status GradientsStream::ReadHeader(const v1::StreamGradientsRequest& message) {
@@ -61,37 +67,45 @@ absl::Status GradientsStream::ReadHeader(const v1::StreamGradientsRequest& messa
   return absl::OkStatus();
 }
 
-absl::Status GradientsStream::AddRows(Message message) {
+absl::Status GradientsStream::ReadRows(Message message) {
+  if (!message->has_examples()) return engine::InvalidField("kind", "must be examples");
   absl::StatusOr<engine::ExampleChunk> chunk =
       ReadExampleChunk(ExamplesOf(std::shared_ptr<const v1::StreamGradientsRequest>(message)),
                        "examples", model_->context);
   if (!chunk.ok()) return chunk.status();
-  const int64_t rows = chunk->rows;
-  rows_ += rows;
-  scope().AddRows(rows);
-  const engine::NetworkSpec& network = model_->context.network();
-  engine::Examples examples(network.input_width, network.output_width());
-  examples.Append(*std::move(chunk));
-  engine::Matrix inputs;
-  if (arguments_.inputs) inputs = engine::Matrix(rows, network.input_width);
-  absl::Status status =
-      sums_->Add(examples, arguments_.inputs ? inputs.view() : engine::MatrixView(),
-                 *environment_.executor, *scope().cancellation());
-  if (status.ok() && arguments_.inputs) SendInputGradients(inputs.view());
+  scope().AddRows(chunk->rows);
+  chunk_ = *std::move(chunk);
+  added_ = 0;
+  return absl::OkStatus();
+}
+
+// All rows of the message at once; or, where each is answered, as many as one answer holds.
+absl::Status GradientsStream::AddRows() {
+  const int64_t columns = model_->context.network().input_width;
+  const int64_t most =
+      arguments_.inputs ? std::max<int64_t>(part_elements_ / columns, 1) : chunk_->rows;
+  const int64_t count = std::min(most, chunk_->rows - added_);
+  absl::Status status = AddBlock(Rows(*chunk_, added_, count));
+  if (status.ok()) added_ += count;
   return status;
 }
 
-void GradientsStream::SendInputGradients(engine::ConstMatrixView gradients) {
-  const int64_t most = std::max<int64_t>(part_elements_ / gradients.columns, 1);
-  for (int64_t first = 0; first < gradients.rows; first += most) {
-    const int64_t count = std::min(most, gradients.rows - first);
-    v1::StreamGradientsResponse response;
-    const engine::MatrixView place = PlaceMatrix(count, gradients.columns, arguments_.encoding,
-                                                 response.mutable_input_gradients());
-    const engine::ConstMatrixView rows = gradients.Rows(first, count);
-    std::copy(rows.data, rows.data + rows.size(), place.data);
+absl::Status GradientsStream::AddBlock(const engine::ExampleChunk& block) {
+  const engine::NetworkSpec& network = model_->context.network();
+  engine::Examples examples(network.input_width, network.output_width());
+  examples.Append(block);
+  v1::StreamGradientsResponse response;
+  engine::MatrixView inputs;
+  if (arguments_.inputs && block.rows > 0) {
+    inputs = PlaceMatrix(block.rows, network.input_width, arguments_.encoding,
+                         response.mutable_input_gradients());
+  }
+  absl::Status status =
+      sums_->Add(examples, inputs, *environment_.executor, *scope().cancellation());
+  if (status.ok() && inputs.data != nullptr) {
     Send(std::move(response), Importance::kMustArrive);
   }
+  return status;
 }
 
 absl::StatusOr<GradientsStream::Next> GradientsStream::Complete() {

@@ -20,11 +20,12 @@ class GradientsStream final
   GradientsStream(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics);
 
  private:
-  absl::Status Work(Message message) override;
+  absl::StatusOr<Next> Work(Message message) override;
   absl::StatusOr<Next> Complete() override;
   absl::Status ReadHeader(const v1::StreamGradientsRequest& message);
-  absl::Status AddRows(Message message);
-  void SendInputGradients(engine::ConstMatrixView gradients);
+  absl::Status ReadRows(Message message);
+  absl::Status AddRows();
+  absl::Status AddBlock(const engine::ExampleChunk& block);
   void SendSummary();
   void SendPart();
 
@@ -33,6 +34,9 @@ class GradientsStream final
   std::optional<FoundModel> model_;  // once the header came
   GradientsArguments arguments_;
   std::optional<engine::GradientSums> sums_;
+  // Of the message that is worked on: its rows, and how many of them were added.
+  std::optional<engine::ExampleChunk> chunk_;
+  int64_t added_ = 0;
   int64_t messages_ = 0;
   int64_t rows_ = 0;
   // What was sent of the result.

@@ -10,9 +10,9 @@ namespace chainrule::server {
 
 using engine::MutexLock;
 
-// It is admitted before a server that stops can end it.
+// It is taken in with its header: who sends nothing takes nobody's place.
 void ImportCall::Begin() {
-  const absl::Status status = scope_.Admit(0);
+  const absl::Status status = scope_.CheckRoom();
   environment_.streams->Add(this);
   if (!status.ok()) return EndWhileReceiving(status);
   MutexLock lock(&mutex_);
@@ -53,7 +53,7 @@ absl::Status ImportCall::Receive(std::shared_ptr<v1::ImportModelRequest> message
   if (!message->has_header()) {
     return engine::InvalidField("header", "missing; it must be the first message");
   }
-  if (absl::Status status = scope_.Grow(bytes); !status.ok()) return status;
+  if (absl::Status status = scope_.Admit(bytes); !status.ok()) return status;
   absl::StatusOr<ImportArguments> arguments =
       CheckImportHeader(message->header(), environment_.limits);
   if (!arguments.ok()) return arguments.status();

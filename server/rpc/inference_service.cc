@@ -50,16 +50,21 @@ std::vector<int64_t> VersionsOf(const Model& model) {
 
 // A version's numbers are in a file of their own: it is none the worse for a live model that
 // is damaged.
-bool IsReady(const FoundModel& found) { return found.version > 0 || found.model->Readiness().ok(); }
+bool IsReady(const FoundModel& found) {
+  return found.version > 0 ? found.model->VersionReadiness(found.version).ok()
+                           : found.model->Readiness().ok();
+}
 
 // The live weights, and each version.
 void AddToIndex(const Model& model, bool only_ready, inference::RepositoryIndexResponse* response) {
   const absl::Status live = model.Readiness();
   const absl::Status versions = model.settings().status();
   if (live.ok() || !only_ready) WriteIndexEntry(model.id(), 0, live, response->add_models());
-  if (!versions.ok() && only_ready) return;
   for (const int64_t version : VersionsOf(model)) {
-    WriteIndexEntry(model.id(), version, versions, response->add_models());
+    const absl::Status ready = versions.ok() ? model.VersionReadiness(version) : versions;
+    if (ready.ok() || !only_ready) {
+      WriteIndexEntry(model.id(), version, ready, response->add_models());
+    }
   }
 }
 

@@ -36,10 +36,10 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
         environment_(*environment),
         scope_(environment, metrics, this->context()) {}
 
-  // Takes the call in, before a server that stops can end it, and begins to read, or ends it.
-  // Once.
+  // Begins to read, before a server that stops can end it, or ends it. Once. The call is taken
+  // in with its first message: who sends nothing takes nobody's place.
   void Begin() {
-    const absl::Status status = scope_.Admit(0);
+    const absl::Status status = scope_.CheckRoom();
     environment_.streams->Add(this);
     if (!status.ok()) return OnRefused(status);
     engine::MutexLock lock(&mutex_);
@@ -66,7 +66,8 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
     const size_t bytes = response.ByteSizeLong();
     engine::MutexLock lock(&mutex_);
     if (end_.has_value() || broken_) return;
-    waiting_.push_back({std::move(response), importance, bytes});
+    waiting_.push_back({std::move(response), importance, bytes,
+                        Admission::Answer(environment_.admission, static_cast<int64_t>(bytes))});
     waiting_bytes_ += bytes;
     if (waiting_.size() > kMaxDroppable || waiting_bytes_ > kMaxWaitingBytes) DropOldest();
     WriteMore();
@@ -109,6 +110,7 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
     Response response;
     Importance importance = Importance::kMustArrive;
     size_t bytes = 0;
+    Admission::Answer held = {};  // until it has left
   };
 
   bool IsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -152,10 +154,20 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
     this->TakeRequest(environment_.clerks,
                       [this](const absl::Status& status, std::shared_ptr<Request> message) {
                         if (!status.ok()) return OnRefused(status);
+                        if (const absl::Status full = AdmitOnce(); !full.ok()) {
+                          return OnRefused(full);
+                        }
                         OnMessage(std::move(message));
                         engine::MutexLock lock(&mutex_);
                         ReadMore();
                       });
+  }
+
+  // Not of a stream that is ended meanwhile.
+  absl::Status AdmitOnce() {
+    engine::MutexLock lock(&mutex_);
+    if (end_.has_value() || std::exchange(admitted_, true)) return absl::OkStatus();
+    return scope_.Admit(0);
   }
 
   void NoMoreMessages() {
@@ -184,6 +196,7 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
       engine::MutexLock lock(&mutex_);
       writing_ = false;
       confirmed = ok && outgoing_.importance == Importance::kConfirms;
+      outgoing_ = Waiting();
       if (!ok) {
         broken_ = true;
         waiting_.clear();
@@ -213,6 +226,7 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
   CallScope scope_;
 
   engine::Mutex mutex_;
+  bool admitted_ ABSL_GUARDED_BY(mutex_) = false;
   Waiting outgoing_ ABSL_GUARDED_BY(mutex_);
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

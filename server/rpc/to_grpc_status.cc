@@ -87,6 +87,8 @@ v1::ErrorReason DefaultReason(absl::StatusCode code) {
       return v1::ERROR_REASON_UNIMPLEMENTED;
     case absl::StatusCode::kInternal:
       return v1::ERROR_REASON_INTERNAL;
+    case absl::StatusCode::kUnauthenticated:
+      return v1::ERROR_REASON_UNAUTHENTICATED;
     default:
       return v1::ERROR_REASON_UNSPECIFIED;
   }

@@ -39,6 +39,7 @@ void UnaryCallBase::Finish(const absl::Status& status) {
   const grpc::Status result = scope_.End(status);
   if (!result.ok()) return wire_->Finish(result);
   const grpc::ByteBuffer bytes = BytesOf(*response_message_);
+  arena_.GiveBack();  // an answer that is read slowly holds its bytes alone
   answer_.emplace(environment_.admission, static_cast<int64_t>(bytes.Length()));
   wire_->WriteAndFinish(bytes, result);
 }

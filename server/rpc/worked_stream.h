@@ -32,10 +32,11 @@ class WorkedStream : public StreamCall<Request, Response> {
 
  protected:
   using Message = std::shared_ptr<Request>;
-  enum class Next { kEnd, kAgain, kHandedOver };
+  enum class Next { kEnd, kAgain, kHandedOver };  // of a message: kEnd, kAgain
 
-  // On a worker, one at a time. A status that is not OK ends the stream.
-  virtual absl::Status Work(Message message) = 0;
+  // On a worker, one at a time. A status that is not OK ends the stream. With kAgain it is
+  // called with that message again, when what was sent has left, or mostly.
+  virtual absl::StatusOr<Next> Work(Message message) = 0;
   // On a worker, after the last message: what ends the stream, or kAgain: Complete is
   // called once more when what was sent has left, or mostly; or kHandedOver: HandOver was
   // called, and the stream may be gone already.
@@ -111,7 +112,7 @@ class WorkedStream : public StreamCall<Request, Response> {
 
   void OnDrained() final {
     engine::MutexLock lock(&work_mutex_);
-    if (phase_ == Phase::kOpen) StartWork();
+    if (phase_ == Phase::kOpen && (half_closed_ || !queue_.empty())) StartWork();
   }
 
   void StartWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_) {
@@ -127,16 +128,30 @@ class WorkedStream : public StreamCall<Request, Response> {
   void Run() {
     std::optional<Queued> next = Take();
     if (!next.has_value()) return RunComplete();
-    absl::Status status = this->scope().cancellation()->Check();
-    if (status.ok()) status = Work(std::move(next->message));
+    absl::StatusOr<Next> worked = Next::kEnd;
+    const absl::Status interrupted = this->scope().cancellation()->Check();
+    if (!interrupted.ok()) {
+      worked = interrupted;
+    } else {
+      worked = Work(next->message);
+    }
     bool end = false;
     {
       engine::MutexLock lock(&work_mutex_);
-      this->scope().Shrink(next->bytes);
-      end = StopWork(status);
-      if (!end && (half_closed_ || !queue_.empty())) StartWork();
+      end = StopWork(worked.status());
+      if (!end && *worked == Next::kAgain) {
+        PutBack(*std::move(next));
+      } else {
+        this->scope().Shrink(next->bytes);
+      }
+      if (!end && (half_closed_ || !queue_.empty()) && this->WhenDrained()) StartWork();
     }
     if (end) EndNow();
+  }
+
+  void PutBack(Queued next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_) {
+    queue_.push_front(std::move(next));
+    this->HoldReading();
   }
 
   std::optional<Queued> Take() {

@@ -103,11 +103,11 @@ TEST(TokenTest, CallsMustBringItButHealthNeedsNone) {
     grpc::ClientContext context;
     if (authorization != nullptr) context.AddMetadata("authorization", authorization);
     v1::GetServerInfoResponse response;
-    return server.info().GetServerInfo(&context, {}, &response).error_code();
+    return server.info().GetServerInfo(&context, {}, &response);
   };
-  EXPECT_EQ(info(nullptr), grpc::UNAUTHENTICATED);
-  EXPECT_EQ(info("Bearer s3creT"), grpc::UNAUTHENTICATED);
-  EXPECT_EQ(info("Bearer s3cret"), grpc::OK);
+  EXPECT_THAT(info(nullptr), IsError(grpc::UNAUTHENTICATED, "UNAUTHENTICATED"));
+  EXPECT_THAT(info("Bearer s3creT"), IsError(grpc::UNAUTHENTICATED, "UNAUTHENTICATED"));
+  EXPECT_THAT(info("Bearer s3cret"), IsOk());
   HealthCheckResponse health;
   EXPECT_THAT(Call(&Health::Check, server.health(), HealthOf(""), &health), IsOk());
 }

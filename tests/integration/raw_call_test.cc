@@ -136,6 +136,7 @@ TEST_F(RawCallTest, CallsWithoutARequestTakeNobodysPlace) {
   for (int i = 0; i < 50; ++i) {
     open.emplace_back(channel, "/chainrule.v1.PredictionService/Predict");
   }
+  for (const std::string& method : kStreams) open.emplace_back(channel, method);
   narrow.Create("m", MakeSpec({2, 1}));
   EXPECT_EQ(narrow.Get("m").name(), "models/m");
   for (RawCall& call : open) {
@@ -149,7 +150,11 @@ TEST_F(RawCallTest, AFullServerAnswersBeforeItReads) {
   options.limits.max_queued_calls = 1;
   TestServer full(options);
   const std::shared_ptr<grpc::Channel> channel = full.NewChannel();
+  full.Create("m", MakeSpec({2, 1}));
+  v1::FitRequest header;
+  header.mutable_header()->set_model("models/m");
   RawCall holds_the_place(channel, "/chainrule.v1.TrainingService/Fit");
+  ASSERT_TRUE(holds_the_place.Write(header.SerializeAsString()));
   // Until that one has come, these end without a request.
   grpc::Status status;
   do {

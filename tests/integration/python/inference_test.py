@@ -354,6 +354,34 @@ class StoredModelsTest(unittest.TestCase):
         versioned.model_version = "1"
         self.assertEqual(len(stub.ModelInfer(versioned).outputs[0].contents.fp32_contents), 6)
 
+    def test_a_damaged_version_is_not_ready_once_that_is_seen(self):
+        server, models, stub = self.serve()
+        spec = model_pb2.ModelSpec(input_width=WIDTH, layers=[model_pb2.LayerSpec(units=3)])
+        uid = models.CreateModel(model_service_pb2.CreateModelRequest(
+            model_id="m", model=model_pb2.Model(spec=spec))).uid
+        for _ in range(2):
+            models.PublishVersion(model_service_pb2.PublishVersionRequest(model="models/m"))
+        self.assertEqual(server.stop()[0], 0)
+        [file] = self.data.glob(f"weights/{uid}-version-1*")
+        content = bytearray(file.read_bytes())
+        content[-5] ^= 1
+        file.write_bytes(content)
+        _, models, stub = self.serve()
+        for version in ("1", "2"):
+            self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name="m", version=version)).ready)
+        request = infer_request(fp32_contents=flat(ROWS))
+        request.model_version = "1"
+        with self.assertRaises(grpc.RpcError) as raised:
+            stub.ModelInfer(request)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.DATA_LOSS)
+        self.assertFalse(stub.ModelReady(oip.ModelReadyRequest(name="m", version="1")).ready)
+        self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name="m", version="2")).ready)
+        self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name="m")).ready)
+        index = InferenceTest.index(self, stub)
+        self.assertEqual(index[("m", "1")][0], "UNAVAILABLE")
+        self.assertEqual(index[("m", "2")], ("READY", ""))
+        self.assertNotIn(("m", "1"), InferenceTest.index(self, stub, ready=True))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -32,7 +32,7 @@ from chainrule.v1.prediction_service_pb2_grpc import PredictionServiceStub  # no
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
 from process_memory import MIB  # noqa: E402
 
-MODEL, LARGE, WIDTH = "models/m", "models/large", 1000
+MODEL, LARGE, NARROW, WIDTH = "models/m", "models/large", "models/narrow", 1000
 BROKEN = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN)
 
 
@@ -171,8 +171,9 @@ class StreamFaultsTest(unittest.TestCase):
         cls.server = process_memory.Server(SERVER, "--fit_memory=1MiB", "--grpc_memory=256MiB",
                                            "--http_listen=127.0.0.1:0")
         cls.channel = cls.connect()
-        for name, width in ((MODEL, WIDTH), (LARGE, 3 * WIDTH)):
-            layer = model_pb2.LayerSpec(units=width, activation=model_pb2.ACTIVATION_IDENTITY)
+        for name, width, units in ((MODEL, WIDTH, WIDTH), (LARGE, 3 * WIDTH, 3 * WIDTH),
+                                   (NARROW, WIDTH, 1)):
+            layer = model_pb2.LayerSpec(units=units, activation=model_pb2.ACTIVATION_IDENTITY)
             spec = model_pb2.ModelSpec(input_width=width, layers=[layer],
                                        loss=model_pb2.LOSS_MEAN_SQUARED_ERROR)
             ModelServiceStub(cls.channel).CreateModel(models_pb2.CreateModelRequest(
@@ -280,6 +281,7 @@ class StreamFaultsTest(unittest.TestCase):
             self.stands_still(sent)
             if start in (predict, gradients):  # whose answers are large
                 self.assertLess(sent[0], 16 * messages)
+                self.assertGreater(self.queued()[1], 16 * MIB, "what is not read counts")
             # gRPC's buffers, and of each stream what it works on and what waits to leave.
             self.assertLess(process_memory.peak(self.server.pid) - before, (256 + 16 * 16) * MIB)
             for call in calls:
@@ -288,6 +290,32 @@ class StreamFaultsTest(unittest.TestCase):
                 channel.close()
             self.settles()
         self.comes_back_to(before + 150 * MIB)
+
+    @unittest.skipIf(harness.UNDER_THREAD_SANITIZER, "it has memory of its own")
+    def test_answers_to_one_large_message_are_made_as_they_are_read(self):
+        """Bytes of 40 MB, each of which is answered by a float."""
+        rows = 40_000
+        kind = training_pb2.StreamGradientsRequest
+        header = kind()
+        header.header.model = NARROW
+        header.header.wrt.extend([training_pb2.GRADIENT_TARGET_INPUTS])
+        pixels = tensor_pb2.Tensor(shape=[rows, WIDTH], dtype=tensor_pb2.DATA_TYPE_UINT8,
+                                   raw=bytes(rows * WIDTH))
+        targets = tensor_pb2.Tensor(shape=[rows, 1], raw=bytes(4 * rows))
+        message = kind(examples=tensor_pb2.Examples(inputs=pixels, targets=targets))
+        before = process_memory.resident(self.server.pid)
+        process_memory.forget_peak(self.server.pid)
+        sent = [0]
+        call = gradients(self.channel, self.counted(with_header(header, message, 1), sent))
+        self.stands_still(sent)
+        grown = process_memory.peak(self.server.pid) - before
+        answered = 0
+        for answer in call:
+            answered += answer.input_gradients.shape[0] if answer.HasField("input_gradients") else 0
+        self.assertEqual(answered, rows)
+        # The message as it came and as it is read, and some answers.
+        self.assertLess(grown, 2 * rows * WIDTH + 48 * MIB)
+        self.settles()
 
     def comes_back_to(self, resident):
         """What was freed goes back a moment after the last large call."""

@@ -111,6 +111,31 @@ TEST_F(ColdModelsTest, AllThatWaitHearThatItIsDamaged) {
   EXPECT_EQ(Reason(second.status()), "MODEL_DAMAGED");
 }
 
+// The read takes as long as it does: who does not wait any more is answered all the same.
+TEST_F(ColdModelsTest, CancelledCallsAreAnsweredWhileTheReadGoesOn) {
+  Kept kept(kNothing);
+  const auto model = kept.Create("a");
+  kept.Create("b");
+  WaitUntilCold(*model);
+  std::vector<std::function<void()>> loads;
+  Batcher batcher(Options([&](auto load) { loads.push_back(std::move(load)); }), &executor_);
+  Prediction leaves("leaves", TestInputs(1, kInputs)), stays("stays", TestInputs(1, kInputs)),
+      late("late", TestInputs(1, kInputs));
+  batcher.Predict(leaves.Call(model, kInputs));
+  leaves.cancellation.Cancel();
+  EXPECT_EQ(Reason(leaves.status()), "CANCELLED");
+  batcher.Predict(stays.Call(model, kInputs));
+  const engine::Cancellation past(absl::UnixEpoch());
+  PredictCall call = late.Call(model, kInputs);
+  call.cancellation = &past;
+  batcher.Predict(std::move(call));
+  EXPECT_EQ(Reason(late.status()), "DEADLINE_EXCEEDED");
+  ASSERT_EQ(loads.size(), 1U) << "one read for all";
+  loads.front()();
+  EXPECT_TRUE(stays.status().ok()) << stays.status();
+  EXPECT_EQ(model->statistics().Get()[0].fail.count, 2U);
+}
+
 // --- everything at once ------------------------------------------------------
 
 constexpr int kModels = 4;
