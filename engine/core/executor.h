@@ -16,7 +16,8 @@ namespace chainrule::engine {
 class Executor {
  public:
   // Work of high priority gets threads before other work. Those that work for a low one
-  // give way to all others, from then on; the calling thread does if it called GiveWay.
+  // give way to all others, from then on, also between two tasks; the calling thread does if
+  // it called GiveWay.
   enum class Priority { kLow, kNormal, kHigh };
 
   // Uses `threads` cores, the calling thread's included. Requires threads ≥ 1.

@@ -87,12 +87,15 @@ Executor::~Executor() = default;
 int Executor::threads() const { return arena_->threads(); }
 
 void Executor::ParallelFor(int64_t count, absl::FunctionRef<void(int64_t)> task) const {
-  if (count <= 1 || arena_->threads() == 1) {
-    for (int64_t i = 0; i < count; ++i) task(i);
-    return;
-  }
+  const auto run = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      task(i);
+      LetOthersRun();
+    }
+  };
+  if (count <= 1 || arena_->threads() == 1) return run(0, count);
   const auto run_range = [&](const oneapi::tbb::blocked_range<int64_t>& range) {
-    for (int64_t i = range.begin(); i < range.end(); ++i) task(i);
+    run(range.begin(), range.end());
   };
   // Isolated: a thread that waits for the last tasks takes no other caller's work
   // meanwhile, which may be long or need what this caller holds.

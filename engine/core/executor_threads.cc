@@ -70,6 +70,7 @@ class Executor::Arena {
     if (loop->next == loop->count) std::erase(loops_, loop);
     mutex_.Unlock();
     loop->task(index);
+    LetOthersRun();
     mutex_.Lock();
     if (++loop->done == loop->count) loop_ended_.NotifyAll();
   }
