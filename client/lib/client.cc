@@ -202,6 +202,8 @@ absl::StatusOr<v1::GetWeightsResponse> Client::GetWeights(const v1::GetWeightsRe
   v1::GetWeightsResponse response;
   const absl::Status status =
       Call(models_, &v1::ModelService::Stub::GetWeights, request, &response);
+  const bool too_large = ExceededLimit(status) == "max_message_bytes";
+  if (too_large && request.layer_indexes_size() != 1) return GetWeightsByLayer(request);
   if (!status.ok()) return status;
   return response;
 }

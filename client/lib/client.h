@@ -62,6 +62,8 @@ class Client {
   // All pages.
   absl::StatusOr<v1::ListModelVersionsResponse> ListModelVersions(absl::string_view model);
   absl::Status DeleteModelVersion(const v1::DeleteModelVersionRequest& request);
+  // A layer at a time where one message does not hold them. ABORTED: the model kept learning
+  // between the layers.
   absl::StatusOr<v1::GetWeightsResponse> GetWeights(const v1::GetWeightsRequest& request);
   absl::StatusOr<v1::SetWeightsResponse> SetWeights(const v1::SetWeightsRequest& request);
   absl::StatusOr<v1::PredictResponse> Predict(const v1::PredictRequest& request);
@@ -110,6 +112,7 @@ class Client {
   absl::Status Call(Stub& stub,
                     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                     const Request& request, Response* response);
+  absl::StatusOr<v1::GetWeightsResponse> GetWeightsByLayer(const v1::GetWeightsRequest& request);
   // The model that `name`, perhaps a version's, is of.
   absl::StatusOr<v1::Model> GetModelOf(absl::string_view name);
   // The rows that one message takes, each of `row_bytes`, and whether there are no more.

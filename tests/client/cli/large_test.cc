@@ -105,6 +105,20 @@ TEST_F(LargeTest, AnAnswerThatOneMessageDoesNotHoldIsStreamedToo) {
   EXPECT_EQ(answer.layers(1).weights().values_size(), 3 * 400);
 }
 
+TEST_F(LargeTest, WeightsThatOneMessageDoesNotHoldComeALayerAtATime) {
+  for (const test::TestServer* server : {&whole_, &cut_}) {
+    ASSERT_EQ(Run(*server, {"create", "deep", "--inputs", "4", "--hidden", "30,30,30"}).code, 0);
+  }
+  const std::vector<std::string> words = {"weights", "show", "deep"};
+  const auto whole = RunJson<v1::GetWeightsResponse>(whole_, words);
+  const auto cut = RunJson<v1::GetWeightsResponse>(cut_, words);
+  EXPECT_EQ(cut.layers_size(), 4);
+  EXPECT_EQ(cut.DebugString(), whole.DebugString());
+  const Answer some = Run(cut_, {"weights", "show", "deep", "--layers", "1,2"});
+  EXPECT_EQ(some.code, 0);
+  EXPECT_THAT(some.out, HasSubstr("2  weights  30×30"));
+}
+
 TEST_F(LargeTest, CheckNamesTheLimitThatItsRowsExceed) {
   const std::vector<std::string> words = {"check", "iris", Data("iris.csv"), "--label", "species"};
   const Answer answer = Run(cut_, words);
