@@ -1,6 +1,6 @@
 #include "client/cli/any_rpc.h"
 
-#include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -54,8 +54,8 @@ absl::StatusOr<const MethodDescriptor*> FindMethod(const std::string& name) {
     }
   }
   if (found == nullptr) return absl::InvalidArgumentError(absl::StrCat("no RPC is called ", name));
-  if (found->client_streaming() || found->server_streaming()) {
-    return absl::InvalidArgumentError(absl::StrCat(name, " streams; bench measures unary RPCs"));
+  if (found->full_name() == "grpc.health.v1.Health.Watch") {
+    return absl::InvalidArgumentError(absl::StrCat(name, " does not end; what is measured must"));
   }
   return found;
 }
@@ -67,13 +67,25 @@ absl::StatusOr<AnyRpc> FindRpc(const std::string& name, const std::string& reque
   if (!method.ok()) return method.status();
   const auto* const prototype =
       google::protobuf::MessageFactory::generated_factory()->GetPrototype((*method)->input_type());
-  const std::unique_ptr<google::protobuf::Message> request(prototype->New());
+  AnyRpc rpc;
+  rpc.method = absl::StrCat("/", (*method)->service()->full_name(), "/", (*method)->name());
+  rpc.streams = (*method)->client_streaming() || (*method)->server_streaming();
+  std::vector<std::string> messages = {""};  // the bytes of an empty one
   if (!request_file.empty()) {
-    const absl::Status read = ReadJson(request_file, /*ignore_unknown=*/false, request.get());
-    if (!read.ok()) return read;
+    absl::StatusOr<std::vector<std::string>> read = ReadJsonMessages(request_file, *prototype);
+    if (!read.ok()) return read.status();
+    messages = *std::move(read);
   }
-  return AnyRpc{absl::StrCat("/", (*method)->service()->full_name(), "/", (*method)->name()),
-                request->SerializeAsString()};
+  if (rpc.streams) {
+    rpc.messages = std::move(messages);
+    return rpc;
+  }
+  if (messages.size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(request_file, ": ", messages.size(), " messages; ", name, " takes one"));
+  }
+  rpc.request = std::move(messages[0]);
+  return rpc;
 }
 
 }  // namespace chainrule::client

@@ -40,9 +40,11 @@ struct Options {
 void AddFlags(CLI::App* command, Options* options) {
   command->add_option("RPC", options->rpc,
                       "predict (unset), infer, train, gradients, apply or evaluate, on made-up "
-                      "rows; or any other that streams nothing, by its proto's name: GetModel");
-  command->add_option("--request", options->request,
-                      "That one's request as JSON, in a file (- is standard input); unset: empty");
+                      "rows; or any other by its proto's name: GetModel, StreamPredict");
+  command->add_option(
+      "--request", options->request,
+      "That one's request as JSON, in a file (- is standard input), of a stream an array "
+      "of its messages; unset: empty");
   command->add_option("--model", options->model,
                       "Its name, or a version's; train and apply change it");
   command->add_option("--rows", options->rows, "Rows of a call, of apply contributions; unset: 1")
@@ -199,7 +201,9 @@ google::protobuf::Struct Describe(const Options& options, const Load& load,
   fields["calls"].set_number_value(static_cast<double>(result.calls));
   fields["calls_per_second"].set_number_value(result.CallsPerSecond());
   fields["rows_per_second"].set_number_value(result.CallsPerSecond() * rows);
-  fields["request_bytes"].set_number_value(static_cast<double>(load.request.size()));
+  size_t request_bytes = load.request.size();
+  for (const std::string& message : load.messages) request_bytes += message.size();
+  fields["request_bytes"].set_number_value(static_cast<double>(request_bytes));
   fields["reply_bytes"].set_number_value(static_cast<double>(result.reply_bytes));
   fields["errors"].set_number_value(static_cast<double>(result.errors));
   fields["first_error"].set_string_value(ErrorText(result));
@@ -255,6 +259,8 @@ absl::Status SetCall(const Options& options, Session& session, Load* load) {
     if (!rpc.ok()) return rpc.status();
     load->method = std::move(rpc->method);
     load->request = std::move(rpc->request);
+    load->streams = rpc->streams;
+    load->messages = std::move(rpc->messages);
     return absl::OkStatus();
   }
   if (options.model.empty() || !options.request.empty()) {

@@ -16,35 +16,64 @@
 namespace chainrule::client {
 namespace {
 
+// Counts a call that ended.
+void Record(const grpc::Status& status, absl::Time begin, int64_t reply_bytes,
+            grpc::Channel* channel, LoadResult* result) {
+  if (status.ok()) {
+    ++result->calls;
+    result->latencies.push_back(absl::Now() - begin);
+    result->reply_bytes = reply_bytes;
+    return;
+  }
+  if (++result->errors == 1) {
+    const auto state = channel->GetState(/*try_to_connect=*/false);
+    result->first_error = FromGrpc(status, state == GRPC_CHANNEL_READY);
+  }
+}
+
+void Prepare(const Load& load, absl::Time begin, grpc::ClientContext* context) {
+  if (!load.token.empty()) {
+    context->AddMetadata("authorization", absl::StrCat("Bearer ", load.token));
+  }
+  if (load.timeout != absl::InfiniteDuration()) {
+    context->set_deadline(absl::ToChronoTime(begin + load.timeout));
+  }
+}
+
+grpc::ByteBuffer BufferOf(const std::string& bytes) {
+  const grpc::Slice slice(bytes);
+  return {&slice, 1};
+}
+
 // One place of those in flight: a call, and then the next one.
-class Place {
+class UnaryPlace {
  public:
-  void Start(grpc::GenericStub* stub, const Load& load, const grpc::ByteBuffer& request,
-             grpc::CompletionQueue* queue) {
+  // What is the same for all places.
+  struct Shared {
+    Shared(const std::shared_ptr<grpc::Channel>& channel, const Load& all)
+        : stub(channel), load(all), request(BufferOf(all.request)) {}
+    grpc::GenericStub stub;
+    const Load& load;
+    const grpc::ByteBuffer request;
+    grpc::CompletionQueue queue;
+  };
+
+  void Start(Shared* shared) {
+    reader_.reset();  // it lies in the memory of the context's call
     context_.emplace();
-    if (!load.token.empty()) {
-      context_->AddMetadata("authorization", absl::StrCat("Bearer ", load.token));
-    }
     begin_ = absl::Now();
-    if (load.timeout != absl::InfiniteDuration()) {
-      context_->set_deadline(absl::ToChronoTime(begin_ + load.timeout));
-    }
-    reader_ = stub->PrepareUnaryCall(&*context_, load.method, request, queue);
+    Prepare(shared->load, begin_, &*context_);
+    reader_ = shared->stub.PrepareUnaryCall(&*context_, shared->load.method, shared->request,
+                                            &shared->queue);
     reader_->StartCall();
     reader_->Finish(&reply_, &status_, this);
   }
 
+  static UnaryPlace* Of(void* tag) { return static_cast<UnaryPlace*>(tag); }
+  // Whether the call ended with what the tag tells.
+  bool Advance(Shared*, void*, bool) { return true; }
   void Record(grpc::Channel* channel, LoadResult* result) const {
-    if (status_.ok()) {
-      ++result->calls;
-      result->latencies.push_back(absl::Now() - begin_);
-      result->reply_bytes = static_cast<int64_t>(reply_.Length());
-      return;
-    }
-    if (++result->errors == 1) {
-      const auto state = channel->GetState(/*try_to_connect=*/false);
-      result->first_error = FromGrpc(status_, state == GRPC_CHANNEL_READY);
-    }
+    client::Record(status_, begin_, static_cast<int64_t>(reply_.Length()), channel, result);
   }
 
  private:
@@ -54,6 +83,102 @@ class Place {
   grpc::Status status_;
   absl::Time begin_;
 };
+
+// The same of a stream: one write and one read are outstanding at most. It is finished when both
+// are over.
+class StreamPlace {
+ public:
+  struct Shared {
+    Shared(const std::shared_ptr<grpc::Channel>& channel, const Load& all)
+        : stub(channel), load(all) {
+      for (const std::string& message : all.messages) messages.push_back(BufferOf(message));
+    }
+    grpc::GenericStub stub;
+    const Load& load;
+    std::vector<grpc::ByteBuffer> messages;
+    grpc::CompletionQueue queue;
+  };
+
+  void Start(Shared* shared) {
+    stream_.reset();  // it lies in the memory of the context's call
+    context_.emplace();
+    begin_ = absl::Now();
+    Prepare(shared->load, begin_, &*context_);
+    next_ = 0;
+    reply_bytes_ = 0;
+    reads_ = writes_ = true;
+    stream_ = shared->stub.PrepareCall(&*context_, shared->load.method, &shared->queue);
+    stream_->StartCall(&started_);
+  }
+
+  static StreamPlace* Of(void* tag) { return static_cast<Tag*>(tag)->place; }
+  bool Advance(Shared* shared, void* tag, bool ok) {
+    if (tag == &finished_) return true;
+    if (tag == &read_) {
+      reads_ = ok;
+      if (ok) reply_bytes_ += static_cast<int64_t>(reply_.Length());
+    } else {
+      writes_ = ok && next_ <= shared->messages.size();
+      if (writes_) Write(*shared);
+    }
+    if (reads_ && tag != &written_) stream_->Read(&reply_, &read_);
+    if (!reads_ && !writes_) stream_->Finish(&status_, &finished_);
+    return false;
+  }
+  void Record(grpc::Channel* channel, LoadResult* result) const {
+    client::Record(status_, begin_, reply_bytes_, channel, result);
+  }
+
+ private:
+  struct Tag {
+    StreamPlace* place;
+  };
+
+  // The next message, or after the last one the half-close.
+  void Write(const Shared& shared) {
+    const size_t index = next_++;
+    if (index < shared.messages.size()) {
+      stream_->Write(shared.messages[index], &written_);
+    } else {
+      stream_->WritesDone(&written_);
+    }
+  }
+
+  std::optional<grpc::ClientContext> context_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream_;
+  Tag started_{this}, read_{this}, written_{this}, finished_{this};
+  size_t next_ = 0;  // message to be written; one more: the half-close
+  bool reads_ = true, writes_ = true;
+  grpc::ByteBuffer reply_;
+  int64_t reply_bytes_ = 0;
+  grpc::Status status_;
+  absl::Time begin_;
+};
+
+template <typename Place>
+LoadResult Run(const std::shared_ptr<grpc::Channel>& channel, const Load& load) {
+  typename Place::Shared shared(channel, load);
+  std::vector<Place> places(static_cast<size_t>(load.in_flight));
+  LoadResult result;
+  const absl::Time begin = absl::Now();
+  for (Place& place : places) place.Start(&shared);
+  int running = load.in_flight;
+  void* tag = nullptr;
+  bool ok = false;
+  while (running > 0 && shared.queue.Next(&tag, &ok)) {
+    Place* const place = Place::Of(tag);
+    if (!place->Advance(&shared, tag, ok)) continue;
+    place->Record(channel.get(), &result);
+    if (absl::Now() - begin < load.duration) {
+      place->Start(&shared);
+    } else {
+      --running;
+    }
+  }
+  result.elapsed = absl::Now() - begin;
+  std::sort(result.latencies.begin(), result.latencies.end());
+  return result;
+}
 
 }  // namespace
 
@@ -72,29 +197,7 @@ absl::StatusOr<LoadResult> RunLoad(const std::shared_ptr<grpc::Channel>& channel
     return absl::InvalidArgumentError(
         absl::StrCat("in_flight: ", load.in_flight, "; must be 1 or more"));
   }
-  grpc::GenericStub stub(channel);
-  grpc::CompletionQueue queue;
-  const grpc::Slice slice(load.request);
-  const grpc::ByteBuffer request(&slice, 1);
-  std::vector<Place> places(static_cast<size_t>(load.in_flight));
-  LoadResult result;
-  const absl::Time begin = absl::Now();
-  for (Place& place : places) place.Start(&stub, load, request, &queue);
-  int running = load.in_flight;
-  void* tag = nullptr;
-  bool ok = false;
-  while (running > 0 && queue.Next(&tag, &ok)) {
-    Place* place = static_cast<Place*>(tag);
-    place->Record(channel.get(), &result);
-    if (absl::Now() - begin < load.duration) {
-      place->Start(&stub, load, request, &queue);
-    } else {
-      --running;
-    }
-  }
-  result.elapsed = absl::Now() - begin;
-  std::sort(result.latencies.begin(), result.latencies.end());
-  return result;
+  return load.streams ? Run<StreamPlace>(channel, load) : Run<UnaryPlace>(channel, load);
 }
 
 }  // namespace chainrule::client

@@ -49,13 +49,44 @@ TEST_F(BenchTest, BenchMeasuresAnyUnaryRpc) {
   }
 }
 
+TEST_F(BenchTest, BenchMeasuresStreams) {
+  const std::string row = R"({"shape": [1, 4], "values": [1, 2, 3, 4]})";
+  const TempFile predict("predict.json",
+                         absl::StrCat(R"([{"request": {"model": "models/iris",
+      "inputs": )",
+                                      row, R"(}}, {"request": {"inputs": )", row, "}}]"));
+  const TempFile fit("fit.json", absl::StrCat(R"([{"header": {"model": "models/iris"}},
+      {"examples": {"inputs": )",
+                                              row, R"(, "class_labels": {"ids": [1]}}}])"));
+  const TempFile evaluate("evaluate.json",
+                          absl::StrCat(R"([{"header": {"model": "models/iris"}},
+      {"examples": {"inputs": )",
+                                       row, R"(, "class_labels": {"ids": [1]}}}])"));
+  const TempFile exported("export.json", R"({"model": "models/iris"})");
+  for (const auto& [rpc, file] : {std::pair{"StreamPredict", &predict},
+                                  {"Fit", &fit},
+                                  {"StreamEvaluate", &evaluate},
+                                  {"ExportModel", &exported}}) {
+    const auto json = MustRunJson<google::protobuf::Struct>(
+        {"bench", rpc, "--request", file->path(), "--duration", "50ms", "--concurrency", "2"});
+    const auto& fields = json.fields();
+    EXPECT_GT(fields.at("calls").number_value(), 0) << rpc;
+    EXPECT_GT(fields.at("reply_bytes").number_value(), 0) << rpc;
+    EXPECT_EQ(fields.at("errors").number_value(), 0) << fields.at("first_error").string_value();
+  }
+}
+
 TEST_F(BenchTest, BenchThatMeasuresNothingFails) {
   const TempFile unknown("unknown.json", R"({"name": "models/nosuch"})");
   const TempFile wrong("wrong.json", R"({"nom": "models/iris"})");
+  const TempFile two("two.json", R"([{"name": "models/iris"}, {"name": "models/iris"}])");
   const std::vector<Wrong> table = {
       {{"bench", "GetModel", "--request", unknown.path(), "--duration", "20ms"}, 1, "NOT_FOUND: "},
       {{"bench", "GetModel", "--request", wrong.path()}, 2, "nom"},
-      {{"bench", "Fit"}, 2, "Fit streams"},
+      {{"bench", "Health/Watch"}, 2, "Health/Watch does not end"},
+      {{"bench", "Fit", "--duration", "20ms"}, 1, "INVALID_ARGUMENT: header"},
+      {{"bench", "StreamPredict", "--request", wrong.path()}, 2, "nom"},
+      {{"bench", "GetModel", "--request", two.path()}, 2, "2 messages; GetModel takes one"},
       {{"bench", "Fly"}, 2, "no RPC is called Fly"},
       {{"bench"}, 2, "predict needs --model"},
       {{"bench", "--model", "iris", "--rows", "100000000"}, 2, "a message has room for"},
