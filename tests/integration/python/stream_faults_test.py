@@ -313,8 +313,9 @@ class StreamFaultsTest(unittest.TestCase):
         for answer in call:
             answered += answer.input_gradients.shape[0] if answer.HasField("input_gradients") else 0
         self.assertEqual(answered, rows)
-        # The message as it came and as it is read, and some answers.
-        self.assertLess(grown, 2 * rows * WIDTH + 48 * MIB)
+        # The message as it came and as it is read, and some answers; the answers are 153 MiB.
+        others = (80 if harness.UNDER_ADDRESS_SANITIZER else 48) * MIB
+        self.assertLess(grown, 2 * rows * WIDTH + others)
         self.settles()
 
     def comes_back_to(self, resident):
