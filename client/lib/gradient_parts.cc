@@ -2,13 +2,10 @@
 
 #include <utility>
 
+#include "client/lib/append_rows.h"
+
 namespace chainrule::client {
 namespace {
-
-void AppendElements(const v1::Tensor& more, v1::Tensor* all) {
-  all->mutable_values()->MergeFrom(more.values());
-  all->mutable_raw()->append(more.raw());
-}
 
 // Of the layer that parts come of now: they come one layer after another.
 v1::LayerTensors* LayerOf(int32_t index, v1::GetGradientsResponse* whole) {
@@ -34,21 +31,12 @@ void AddPart(const v1::ModelSpec& spec, const v1::GradientPart& part,
   AppendElements(part.elements(), tensor);
 }
 
-void AddInputGradients(v1::Tensor* rows, v1::Tensor* all) {
-  if (all->shape_size() == 0) {
-    *all = std::move(*rows);
-    return;
-  }
-  all->set_shape(0, all->shape(0) + rows->shape(0));
-  AppendElements(*rows, all);
-}
-
 }  // namespace
 
 void AddGradientPart(const v1::ModelSpec& spec, v1::StreamGradientsResponse& message,
                      v1::GetGradientsResponse* whole) {
   if (message.has_input_gradients()) {
-    AddInputGradients(message.mutable_input_gradients(), whole->mutable_input_gradients());
+    AppendRows(std::move(*message.mutable_input_gradients()), whole->mutable_input_gradients());
   } else if (message.has_summary()) {
     whole->set_loss(message.summary().loss());
     whole->set_penalty(message.summary().penalty());

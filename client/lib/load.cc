@@ -31,40 +31,53 @@ void Record(const grpc::Status& status, absl::Time begin, int64_t reply_bytes,
   }
 }
 
-void Prepare(const Load& load, absl::Time begin, grpc::ClientContext* context) {
-  if (!load.token.empty()) {
-    context->AddMetadata("authorization", absl::StrCat("Bearer ", load.token));
-  }
-  if (load.timeout != absl::InfiniteDuration()) {
-    context->set_deadline(absl::ToChronoTime(begin + load.timeout));
-  }
-}
-
 grpc::ByteBuffer BufferOf(const std::string& bytes) {
   const grpc::Slice slice(bytes);
   return {&slice, 1};
 }
 
-// One place of those in flight: a call, and then the next one.
-class UnaryPlace {
- public:
-  // What is the same for all places.
-  struct Shared {
-    Shared(const std::shared_ptr<grpc::Channel>& channel, const Load& all)
-        : stub(channel), load(all), request(BufferOf(all.request)) {}
-    grpc::GenericStub stub;
-    const Load& load;
-    const grpc::ByteBuffer request;
-    grpc::CompletionQueue queue;
-  };
+// What is the same for all places.
+struct Shared {
+  Shared(const std::shared_ptr<grpc::Channel>& channel, const Load& all)
+      : stub(channel), load(all), request(BufferOf(all.request)) {
+    for (const std::string& message : all.messages) messages.push_back(BufferOf(message));
+  }
+  grpc::GenericStub stub;
+  const Load& load;
+  const grpc::ByteBuffer request;
+  std::vector<grpc::ByteBuffer> messages;
+  grpc::CompletionQueue queue;
+};
 
-  void Start(Shared* shared) {
-    reader_.reset();  // it lies in the memory of the context's call
+// One place of those in flight: a call, and then the next one.
+class Place {
+ protected:
+  grpc::ClientContext* NewContext(const Load& load) {
     context_.emplace();
     begin_ = absl::Now();
-    Prepare(shared->load, begin_, &*context_);
-    reader_ = shared->stub.PrepareUnaryCall(&*context_, shared->load.method, shared->request,
-                                            &shared->queue);
+    if (!load.token.empty()) {
+      context_->AddMetadata("authorization", absl::StrCat("Bearer ", load.token));
+    }
+    if (load.timeout != absl::InfiniteDuration()) {
+      context_->set_deadline(absl::ToChronoTime(begin_ + load.timeout));
+    }
+    return &*context_;
+  }
+
+  absl::Time begin_;
+  grpc::ByteBuffer reply_;
+  grpc::Status status_;
+
+ private:
+  std::optional<grpc::ClientContext> context_;
+};
+
+class UnaryPlace : public Place {
+ public:
+  void Start(Shared* shared) {
+    reader_.reset();  // it lies in the memory of the context's call
+    reader_ = shared->stub.PrepareUnaryCall(NewContext(shared->load), shared->load.method,
+                                            shared->request, &shared->queue);
     reader_->StartCall();
     reader_->Finish(&reply_, &status_, this);
   }
@@ -77,37 +90,19 @@ class UnaryPlace {
   }
 
  private:
-  std::optional<grpc::ClientContext> context_;
   std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader_;
-  grpc::ByteBuffer reply_;
-  grpc::Status status_;
-  absl::Time begin_;
 };
 
-// The same of a stream: one write and one read are outstanding at most. It is finished when both
-// are over.
-class StreamPlace {
+// One write and one read are outstanding at most. It is finished when both are over.
+class StreamPlace : public Place {
  public:
-  struct Shared {
-    Shared(const std::shared_ptr<grpc::Channel>& channel, const Load& all)
-        : stub(channel), load(all) {
-      for (const std::string& message : all.messages) messages.push_back(BufferOf(message));
-    }
-    grpc::GenericStub stub;
-    const Load& load;
-    std::vector<grpc::ByteBuffer> messages;
-    grpc::CompletionQueue queue;
-  };
-
   void Start(Shared* shared) {
     stream_.reset();  // it lies in the memory of the context's call
-    context_.emplace();
-    begin_ = absl::Now();
-    Prepare(shared->load, begin_, &*context_);
     next_ = 0;
     reply_bytes_ = 0;
     reads_ = writes_ = true;
-    stream_ = shared->stub.PrepareCall(&*context_, shared->load.method, &shared->queue);
+    stream_ =
+        shared->stub.PrepareCall(NewContext(shared->load), shared->load.method, &shared->queue);
     stream_->StartCall(&started_);
   }
 
@@ -144,29 +139,25 @@ class StreamPlace {
     }
   }
 
-  std::optional<grpc::ClientContext> context_;
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream_;
   Tag started_{this}, read_{this}, written_{this}, finished_{this};
   size_t next_ = 0;  // message to be written; one more: the half-close
   bool reads_ = true, writes_ = true;
-  grpc::ByteBuffer reply_;
   int64_t reply_bytes_ = 0;
-  grpc::Status status_;
-  absl::Time begin_;
 };
 
-template <typename Place>
+template <typename AnyPlace>
 LoadResult Run(const std::shared_ptr<grpc::Channel>& channel, const Load& load) {
-  typename Place::Shared shared(channel, load);
-  std::vector<Place> places(static_cast<size_t>(load.in_flight));
+  Shared shared(channel, load);
+  std::vector<AnyPlace> places(static_cast<size_t>(load.in_flight));
   LoadResult result;
   const absl::Time begin = absl::Now();
-  for (Place& place : places) place.Start(&shared);
+  for (AnyPlace& place : places) place.Start(&shared);
   int running = load.in_flight;
   void* tag = nullptr;
   bool ok = false;
   while (running > 0 && shared.queue.Next(&tag, &ok)) {
-    Place* const place = Place::Of(tag);
+    AnyPlace* const place = AnyPlace::Of(tag);
     if (!place->Advance(&shared, tag, ok)) continue;
     place->Record(channel.get(), &result);
     if (absl::Now() - begin < load.duration) {

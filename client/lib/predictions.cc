@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
+#include "client/lib/append_rows.h"
+
 namespace chainrule::client {
 namespace {
-
-void AppendTensor(const v1::Tensor& more, v1::Tensor* all) {
-  if (all->shape_size() == 0) {
-    *all = more;
-    return;
-  }
-  all->set_shape(0, all->shape(0) + more.shape(0));
-  all->mutable_values()->MergeFrom(more.values());
-  all->mutable_raw()->append(more.raw());
-}
 
 // How many classes a row's answer has at most.
 int64_t ClassesOf(const v1::ModelSpec& spec, int32_t top_k) {
@@ -36,8 +28,8 @@ int64_t AnswerBytes(const v1::ModelSpec& spec, const v1::PredictRequest& request
 }
 
 void AppendAnswer(const v1::PredictResponse& more, v1::PredictResponse* all) {
-  if (more.has_outputs()) AppendTensor(more.outputs(), all->mutable_outputs());
-  if (more.has_logits()) AppendTensor(more.logits(), all->mutable_logits());
+  if (more.has_outputs()) AppendRows(more.outputs(), all->mutable_outputs());
+  if (more.has_logits()) AppendRows(more.logits(), all->mutable_logits());
   all->mutable_rows()->MergeFrom(more.rows());
   all->set_model_step(more.model_step());
   all->set_version(more.version());

@@ -35,6 +35,8 @@ Batcher::Impl::Impl(const Options& options, const engine::Executor* executor)
 Batcher::Impl::~Impl() {
   Stop();
   for (std::thread& thread : threads_) thread.join();
+  MutexLock lock(&mutex_);  // who waited for a read may have gone before it ended
+  while (loads_ > 0) changed_.Wait(&mutex_);
 }
 
 void Batcher::Impl::Stop() {
@@ -65,8 +67,9 @@ void Batcher::Impl::WaitForNumbers(PredictCall call) {
     const auto [waiting, is_first] = cold_.try_emplace(cold);
     waiting->second.push_back(std::move(call));
     if (!is_first) return;
+    ++loads_;
+    changed_.NotifyAll();  // somebody is to look at them
   }
-  changed_.NotifyAll();  // somebody is to look at them
   if (!options_.loader) return Load(cold);
   options_.loader([this, cold] { Load(cold); });
 }
@@ -89,6 +92,9 @@ void Batcher::Impl::Load(const Cold& cold) {
       call.done(snapshot.status(), *SettingsAlone(*model));
     }
   }
+  MutexLock lock(&mutex_);
+  --loads_;
+  changed_.NotifyAll();
 }
 
 void Batcher::Impl::Queue(PredictCall call) {

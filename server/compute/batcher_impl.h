@@ -47,6 +47,7 @@ class Batcher::Impl {
   Batch queue_ ABSL_GUARDED_BY(mutex_);  // of all models, in the order they came
   // Calls that wait for numbers, by what they wait for; each is read once for all of them.
   std::map<Cold, std::vector<PredictCall>> cold_ ABSL_GUARDED_BY(mutex_);
+  int loads_ ABSL_GUARDED_BY(mutex_) = 0;  // that were begun and have not ended
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

@@ -319,6 +319,12 @@ class StoredModelsTest(unittest.TestCase):
         self.addCleanup(channel.close)
         return server, ModelServiceStub(channel), GRPCInferenceServiceStub(channel)
 
+    def damage(self, weights):
+        [file] = self.data.glob(f"weights/{weights}")
+        content = bytearray(file.read_bytes())
+        content[-5] ^= 1
+        file.write_bytes(content)
+
     def test_cold_ones_are_ready_and_a_damaged_one_is_not_once_that_is_seen(self):
         server, models, stub = self.serve()
         spec = model_pb2.ModelSpec(input_width=WIDTH, layers=[model_pb2.LayerSpec(units=3)])
@@ -329,10 +335,7 @@ class StoredModelsTest(unittest.TestCase):
         models.PublishVersion(model_service_pb2.PublishVersionRequest(model="models/damaged"))
         wanted = stub.ModelInfer(infer_request(model="sound", fp32_contents=flat(ROWS)))
         self.assertEqual(server.stop()[0], 0)
-        [file] = self.data.glob(f"weights/{uids['damaged']}-checkpoint-*")
-        content = bytearray(file.read_bytes())
-        content[-5] ^= 1
-        file.write_bytes(content)
+        self.damage(f"{uids['damaged']}-checkpoint-*")
         _, _, stub = self.serve()
         for name in uids:
             self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name=name)).ready)
@@ -362,10 +365,7 @@ class StoredModelsTest(unittest.TestCase):
         for _ in range(2):
             models.PublishVersion(model_service_pb2.PublishVersionRequest(model="models/m"))
         self.assertEqual(server.stop()[0], 0)
-        [file] = self.data.glob(f"weights/{uid}-version-1*")
-        content = bytearray(file.read_bytes())
-        content[-5] ^= 1
-        file.write_bytes(content)
+        self.damage(f"{uid}-version-1*")
         _, models, stub = self.serve()
         for version in ("1", "2"):
             self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name="m", version=version)).ready)

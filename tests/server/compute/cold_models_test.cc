@@ -136,6 +136,28 @@ TEST_F(ColdModelsTest, CancelledCallsAreAnsweredWhileTheReadGoesOn) {
   EXPECT_EQ(model->statistics().Get()[0].fail.count, 2U);
 }
 
+TEST_F(ColdModelsTest, ABatcherOutlivesAReadThatNobodyWaitsForAnyMore) {
+  Kept kept(kNothing);
+  const auto model = kept.Create("a");
+  kept.Create("b");
+  WaitUntilCold(*model);
+  std::thread reader;
+  Prediction leaves("leaves", TestInputs(1, kInputs));
+  {
+    Batcher batcher(Options([&](auto load) {
+                      reader = std::thread([&leaves, load = std::move(load)] {
+                        EXPECT_EQ(Reason(leaves.status()), "CANCELLED");
+                        load();
+                      });
+                    }),
+                    &executor_);
+    batcher.Predict(leaves.Call(model, kInputs));
+    leaves.cancellation.Cancel();
+    EXPECT_EQ(Reason(leaves.status()), "CANCELLED");
+  }
+  reader.join();
+}
+
 // --- everything at once ------------------------------------------------------
 
 constexpr int kModels = 4;
