@@ -105,7 +105,8 @@ class SpoolTest(unittest.TestCase):
 
     def test_a_kill_leaves_nothing(self):
         server = self.serve()
-        self.wait_until_it_trains(self.fit(epochs=1_000_000))
+        answers = self.fit(epochs=1_000_000)  # a call that nobody holds is cancelled
+        self.wait_until_it_trains(answers)
         self.assertEqual(len(server.spool_files()), 1)
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
