@@ -17,6 +17,15 @@ void Journal::Visit(absl::FunctionRef<void(const std::shared_ptr<const Snapshot>
   visit(snapshot_);
 }
 
+std::vector<std::shared_ptr<const Snapshot>> Journal::Passed() const {
+  std::vector<std::shared_ptr<const Snapshot>> held;
+  MutexLock lock(&mutex_);
+  for (const std::weak_ptr<const Snapshot>& each : passed_) {
+    if (std::shared_ptr<const Snapshot> snapshot = each.lock()) held.push_back(std::move(snapshot));
+  }
+  return held;
+}
+
 int64_t Journal::durable_step() {
   const uint64_t synced = keeper_ == nullptr ? 0 : keeper_->synced();
   MutexLock lock(&mutex_);
@@ -48,7 +57,7 @@ void Journal::Show(std::shared_ptr<const ModelSettings> settings,
   CHAINRULE_CHECK(pending_.empty());
   settings_ = std::move(settings);
   network_ = std::move(network);
-  snapshot_.swap(snapshot);
+  snapshot = Replace(std::move(snapshot));
   failure_ = absl::OkStatus();
   unsynced_.clear();
   durable_step_ = keeper_ == nullptr ? 0 : state.step;
@@ -57,14 +66,13 @@ void Journal::Show(std::shared_ptr<const ModelSettings> settings,
 void Journal::ShowSteps(ModelState state) {
   std::shared_ptr<const Snapshot> last;  // freed, if it is, after the lock
   MutexLock lock(&mutex_);
-  last = std::exchange(snapshot_,
-                       std::make_shared<const Snapshot>(settings_, network_, std::move(state)));
+  last = Replace(std::make_shared<const Snapshot>(settings_, network_, std::move(state)));
 }
 
 void Journal::Hide() {
   std::shared_ptr<const Snapshot> last;
   MutexLock lock(&mutex_);
-  last = std::exchange(snapshot_, nullptr);
+  last = Replace(nullptr);
 }
 
 uint64_t Journal::Commit(Change change) {
@@ -123,7 +131,13 @@ void Journal::Then(Done done) {
   done(failure, durable_step);
 }
 
-// Returns the snapshot that was, for the caller to free after the lock.
+// Whom nobody but the journal has when it goes, nobody gets any more.
+std::shared_ptr<const Snapshot> Journal::Replace(std::shared_ptr<const Snapshot> snapshot) {
+  std::erase_if(passed_, [](const auto& each) { return each.expired(); });
+  if (snapshot_ != nullptr && snapshot_.use_count() > 1) passed_.emplace_back(snapshot_);
+  return std::exchange(snapshot_, std::move(snapshot));
+}
+
 std::shared_ptr<const Snapshot> Journal::Publish(Change* change) {
   if (change->settings != nullptr) {
     settings_ = std::move(change->settings);
@@ -131,8 +145,7 @@ std::shared_ptr<const Snapshot> Journal::Publish(Change* change) {
   }
   ModelState state =
       change->state.has_value() ? *std::exchange(change->state, std::nullopt) : snapshot_->state();
-  return std::exchange(snapshot_,
-                       std::make_shared<const Snapshot>(settings_, network_, std::move(state)));
+  return Replace(std::make_shared<const Snapshot>(settings_, network_, std::move(state)));
 }
 
 void Journal::Decide(const absl::Status& status, uint64_t synced) {

@@ -44,6 +44,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
   std::shared_ptr<const Snapshot> snapshot() const;
   // Shows it to `visit`, under the journal's lock: whoever asks so is no reader.
   void Visit(absl::FunctionRef<void(const std::shared_ptr<const Snapshot>&)> visit) const;
+  // Those that were shown before and that readers still have.
+  std::vector<std::shared_ptr<const Snapshot>> Passed() const;
   int64_t durable_step();
   // What a training holds now, for the memory that the model reports.
   void SetTraining(TrainingHolds held) { training_.store(held, std::memory_order_relaxed); }
@@ -89,7 +91,10 @@ class Journal : public std::enable_shared_from_this<Journal> {
   void Queue(Change change);
   void Decide(const absl::Status& status, uint64_t synced);
   void Answer(const absl::Status& status, int64_t durable_step);
+  // Both return the snapshot that was, for the caller to free after the lock.
   std::shared_ptr<const Snapshot> Publish(Change* change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<const Snapshot> Replace(std::shared_ptr<const Snapshot> snapshot)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountDurable(uint64_t synced) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Keeper* const keeper_;
@@ -99,6 +104,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
   std::shared_ptr<const ModelSettings> settings_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const engine::Network> network_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const Snapshot> snapshot_ ABSL_GUARDED_BY(mutex_);
+  // Replaced while somebody had them.
+  std::vector<std::weak_ptr<const Snapshot>> passed_ ABSL_GUARDED_BY(mutex_);
   // The first stays until all its answers went out.
   std::deque<Pending> pending_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);

@@ -149,14 +149,17 @@ class Model : public std::enable_shared_from_this<Model> {
 
   // What of it is in memory, and could leave.
   struct Resident {
-    int64_t version = 0;   // 0: the live numbers
+    // 0: the live numbers. kPassed: those that were live, for who still reads them; they leave
+    // with their last reader.
+    static constexpr int64_t kPassed = -1;
+    int64_t version = 0;
     int64_t bytes = 0;     // what others have, too, counts for the first that has it
     int64_t last_use = 0;  // the later, the larger
   };
   std::vector<Resident> Residents() const;  // the live numbers first
   // Takes a version's numbers from memory, or (0) the live ones, for which a checkpoint is
-  // written if they are in none. Returns whether they have left: not while somebody uses
-  // them, nor while the disk does not let them. Waits for the disk.
+  // written if they are in none; kPassed ones stay. Returns whether they have left: not while
+  // somebody uses them, nor while the disk does not let them. Waits for the disk.
   bool Unload(int64_t version);
 
  private:

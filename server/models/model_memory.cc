@@ -90,10 +90,14 @@ std::vector<Model::Resident> Model::Impl::Residents() const {
     if (live == nullptr) return;
     residents.push_back({0, count.Of(*live) + WriterBytes(live->state()), last_use_.load()});
   });
+  const std::vector<std::shared_ptr<const Snapshot>> passed = journal_->Passed();
   MutexLock lock(&mutex_);
   for (const auto& [number, version] : versions_) {
     residents.push_back({number, count.Of(*version.snapshot), version.last_use});
   }
+  int64_t bytes = 0;
+  for (const std::shared_ptr<const Snapshot>& snapshot : passed) bytes += count.Of(*snapshot);
+  if (bytes > 0) residents.push_back({Resident::kPassed, bytes});
   return residents;
 }
 
@@ -110,6 +114,7 @@ int64_t Model::Impl::WriterBytes(const engine::ModelState& state) const {
 }
 
 bool Model::Impl::Unload(int64_t version) {
+  if (version == Resident::kPassed) return false;
   // A disk that fails may not give back what leaves now.
   if (keeper_ == nullptr || !keeper_->status().ok()) return false;
   return version > 0 ? UnloadVersion(version) : UnloadLive();

@@ -55,6 +55,32 @@ TEST(MemoryTest, ThousandDeepModelsTakeWhatTheySay) { ExpectTrue(1'000, Settings
 
 TEST(MemoryTest, LargeModelTakesWhatItSays) { ExpectTrue(1, SettingsOf(2, 2'000)); }
 
+// A stream reads one state to its end, however many steps are taken meanwhile.
+TEST(MemoryTest, NumbersThatReadersStillHaveCountUntilTheyGo) {
+  ManualScheduler scheduler;
+  Registry registry(Limits(), &scheduler);
+  const double before = AllocatedBytes();
+  ASSERT_TRUE(registry.Create("m", SettingsOf(2, 2'000), {}, {}, {}).ok());
+  const std::shared_ptr<Model> model = *registry.Find("m");
+  const auto told = [&] { return static_cast<double>(model->Describe().memory_bytes); };
+  const double alone = told();
+  std::vector<std::shared_ptr<const Snapshot>> held;
+  for (int i = 0; i < 2; ++i) {
+    held.push_back(model->snapshot());
+    held.push_back(held.back());
+    held.back()->predictor();
+    Answer<TrainReply> answer;
+    model->Train(OneStep(&answer));
+    scheduler.RunAll();
+    ASSERT_TRUE(answer.Get().ok());
+  }
+  EXPECT_GT(told(), 4 * alone) << "two that passed, packed, and the live one";
+  EXPECT_NEAR(told() / (AllocatedBytes() - before), 1.0, 0.1);
+  held.clear();
+  EXPECT_NEAR(told() / alone, 1.0, 0.01);
+  EXPECT_NEAR(told() / (AllocatedBytes() - before), 1.0, 0.1);
+}
+
 TEST(MemoryTest, ModelsWithLongNamesTakeWhatTheySay) {
   const auto settings = SettingsOf(0, 4);
   for (int i = 0; i < 1'000; ++i) {
