@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "engine/core/check.h"
 #include "engine/core/error.h"
 #include "server/models/errors.h"
@@ -10,6 +11,10 @@
 namespace chainrule::server {
 
 using engine::MutexLock;
+
+size_t ModelMap::ShardOf(absl::string_view id) {
+  return absl::Hash<absl::string_view>()(id) % kShards;
+}
 
 absl::Status ModelMap::CheckRoom(const std::string& id) const {
   MutexLock lock(&mutex_);
@@ -26,6 +31,9 @@ void ModelMap::Add(const std::shared_ptr<Model>& model, ModelHealth health) {
     MutexLock lock(&mutex_);
     CHAINRULE_CHECK(models_.emplace(model->id(), model).second);
     if (stopping_) model->Stop();
+    Shard& shard = shards_[ShardOf(model->id())];
+    MutexLock found(&shard.mutex);
+    shard.models.emplace(model->id(), model);
   }
   if (listener_) listener_(model->id(), health);
 }
@@ -35,14 +43,18 @@ void ModelMap::Remove(const std::string& id) {
   {
     MutexLock lock(&mutex_);
     models_.erase(id);
+    Shard& shard = shards_[ShardOf(id)];
+    MutexLock found(&shard.mutex);
+    shard.models.erase(id);
   }
   if (listener_) listener_(id, ModelHealth::kGone);
 }
 
 absl::StatusOr<std::shared_ptr<Model>> ModelMap::Find(absl::string_view id) const {
-  MutexLock lock(&mutex_);
-  const auto found = models_.find(id);
-  if (found == models_.end()) return ModelNotFound(id);
+  const Shard& shard = shards_[ShardOf(id)];
+  MutexLock lock(&shard.mutex);
+  const auto found = shard.models.find(id);
+  if (found == shard.models.end()) return ModelNotFound(id);
   return found->second;
 }
 

@@ -3,6 +3,7 @@
 #ifndef CHAINRULE_SERVER_MODELS_MODEL_MAP_H_
 #define CHAINRULE_SERVER_MODELS_MODEL_MAP_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -44,13 +45,22 @@ class ModelMap {
   void SetListener(std::function<void(const std::string& id, ModelHealth health)> listener);
 
  private:
+  static size_t ShardOf(absl::string_view id);
+
   const int64_t max_models_;
   // Keeps what the listener hears in order. Before mutex_.
   engine::Mutex tell_mutex_;
   std::function<void(const std::string&, ModelHealth)> listener_ ABSL_GUARDED_BY(tell_mutex_);
 
   mutable engine::Mutex mutex_;
-  std::map<std::string, std::shared_ptr<Model>, std::less<>> models_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<Model>> models_ ABSL_GUARDED_BY(mutex_);
+  // The same once more for Find, in shards: calls to different models share no lock.
+  struct alignas(64) Shard {
+    mutable engine::Mutex mutex;
+    std::map<std::string, std::shared_ptr<Model>, std::less<>> models ABSL_GUARDED_BY(mutex);
+  };
+  static constexpr size_t kShards = 32;
+  std::array<Shard, kShards> shards_;  // each after mutex_
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
