@@ -71,9 +71,8 @@ absl::Status CheckCancelled(const PredictCall& call) {
 }
 
 void CountFailed(const PredictCall& call) {
-  InferenceStatistics::Totals totals;
-  totals.fail = {1, absl::ToInt64Nanoseconds(absl::Now() - call.arrival)};
-  call.model->statistics().Add(call.version, totals);
+  const absl::Duration taken = absl::Now() - call.arrival;
+  call.model->statistics().AddFailed(call.version, absl::ToInt64Nanoseconds(taken));
 }
 
 std::shared_ptr<const Snapshot> SnapshotOf(const PredictCall& call) {
@@ -142,12 +141,12 @@ void BatchRunner::RecordSuccess(const Batch& batch) const {
     totals.output.Add(1, times_.output);
   }
   const PredictCall& call = batch.front().call;
-  call.model->statistics().Add(call.version, totals);
+  call.model->statistics().AddBatch(call.version, totals, times_);
 }
 
 void BatchRunner::Run(Batch* batch) {
   const std::shared_ptr<const Snapshot> snapshot = SnapshotOf(batch->front().call);
-  times_ = Times();
+  times_ = InferenceStatistics::Times();
   formed_ = lap_ = absl::Now();
   FailCancelled(batch);
   if (batch->size() == 1) {

@@ -98,12 +98,7 @@ class BatchRunner {
   Floats logits_;
 
   // Of the batch that runs.
-  struct Times {
-    int64_t input = 0;
-    int64_t compute = 0;
-    int64_t output = 0;
-  };
-  Times times_;
+  InferenceStatistics::Times times_;
   absl::Time formed_;
   absl::Time lap_;
 };

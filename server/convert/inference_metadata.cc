@@ -99,8 +99,8 @@ void WriteModelConfig(const ModelContext& model, inference::ModelConfig* config)
 }
 
 void WriteStatistics(const ModelDescription& model, int64_t version,
-                     const InferenceStatistics::Totals& totals,
-                     inference::ModelStatistics* message) {
+                     const InferenceStatistics::Sums& sums, inference::ModelStatistics* message) {
+  const InferenceStatistics::Totals& totals = sums.totals;
   message->set_name(model.id);
   if (version > 0) {
     message->set_version(absl::StrCat(version));
@@ -121,6 +121,13 @@ void WriteStatistics(const ModelDescription& model, int64_t version,
   Write(totals.input, stats->mutable_compute_input());
   Write(totals.compute, stats->mutable_compute_infer());
   Write(totals.output, stats->mutable_compute_output());
+  for (const auto& [rows, batches] : sums.by_size) {
+    inference::InferBatchStatistics* same_size = message->add_batch_stats();
+    same_size->set_batch_size(static_cast<uint64_t>(rows));
+    Write(batches.input, same_size->mutable_compute_input());
+    Write(batches.compute, same_size->mutable_compute_infer());
+    Write(batches.output, same_size->mutable_compute_output());
+  }
 }
 
 }  // namespace chainrule::server

@@ -25,8 +25,7 @@ void WriteIndexEntry(const std::string& id, int64_t version, const absl::Status&
 void WriteModelConfig(const ModelContext& model, inference::ModelConfig* config);
 // Of `version`; 0 is the live weights, with which the memory is told.
 void WriteStatistics(const ModelDescription& model, int64_t version,
-                     const InferenceStatistics::Totals& totals,
-                     inference::ModelStatistics* message);
+                     const InferenceStatistics::Sums& sums, inference::ModelStatistics* message);
 
 }  // namespace chainrule::server
 

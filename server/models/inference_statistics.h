@@ -4,6 +4,7 @@
 #ifndef CHAINRULE_SERVER_MODELS_INFERENCE_STATISTICS_H_
 #define CHAINRULE_SERVER_MODELS_INFERENCE_STATISTICS_H_
 
+#include <bit>
 #include <cstdint>
 #include <map>
 
@@ -49,20 +50,49 @@ class InferenceStatistics {
     }
   };
 
-  // `version`: 0 is the live weights.
-  void Add(int64_t version, const Totals& more) {
+  // Nanoseconds of one batch, shared by its calls.
+  struct Times {
+    int64_t input = 0;
+    int64_t compute = 0;
+    int64_t output = 0;
+  };
+  // By batches.
+  struct BatchTotals {
+    Duration input;
+    Duration compute;
+    Duration output;
+  };
+  struct Sums {
+    Totals totals;
+    // By the rows of a batch, rounded up to a power of two.
+    std::map<int64_t, BatchTotals> by_size;
+  };
+
+  // One batch that was answered. `version`: 0 is the live weights.
+  void AddBatch(int64_t version, const Totals& batch, const Times& times) {
+    const auto rows = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(batch.rows)));
     engine::MutexLock lock(&mutex_);
-    totals_[version].Add(more);
+    Sums& sums = sums_[version];
+    sums.totals.Add(batch);
+    BatchTotals& same_size = sums.by_size[rows];
+    same_size.input.Add(1, times.input);
+    same_size.compute.Add(1, times.compute);
+    same_size.output.Add(1, times.output);
+  }
+  // One call that failed, so many nanoseconds after it came.
+  void AddFailed(int64_t version, int64_t ns) {
+    engine::MutexLock lock(&mutex_);
+    sums_[version].totals.fail.Add(1, ns);
   }
   // By version; those that nothing was asked of are not there.
-  std::map<int64_t, Totals> Get() const {
+  std::map<int64_t, Sums> Get() const {
     engine::MutexLock lock(&mutex_);
-    return totals_;
+    return sums_;
   }
 
  private:
   mutable engine::Mutex mutex_;
-  std::map<int64_t, Totals> totals_ ABSL_GUARDED_BY(mutex_);
+  std::map<int64_t, Sums> sums_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace chainrule::server

@@ -16,7 +16,7 @@ namespace {
 constexpr absl::string_view kDefaultAlias = "default";
 
 constexpr char kName[] = "chainrule";
-// Of Triton's extensions those that are here; of statistics, what inference_stats holds.
+// Of Triton's extensions those that are here.
 constexpr const char* kExtensions[] = {"model_configuration", "statistics"};
 constexpr int64_t kPage = 1000;
 
@@ -34,9 +34,9 @@ void ForModels(const Registry& registry, Visit visit) {
 void AddModelStatistics(Model* model, int64_t version, bool all_versions,
                         inference::ModelStatisticsResponse* response) {
   const ModelDescription description = model->Describe();
-  auto totals = model->statistics().Get();
-  totals.try_emplace(version);
-  for (const auto& [number, sums] : totals) {
+  auto all = model->statistics().Get();
+  all.try_emplace(version);
+  for (const auto& [number, sums] : all) {
     if (!all_versions && number != version) continue;
     WriteStatistics(description, number, sums, response->add_model_stats());
   }

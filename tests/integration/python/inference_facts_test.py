@@ -54,10 +54,12 @@ StatisticDuration: 1 count uint64, 2 ns uint64
 InferStatistics: 1 success StatisticDuration, 2 fail StatisticDuration, \
     3 queue StatisticDuration, 4 compute_input StatisticDuration, \
     5 compute_infer StatisticDuration, 6 compute_output StatisticDuration
+InferBatchStatistics: 1 batch_size uint64, 2 compute_input StatisticDuration, \
+    3 compute_infer StatisticDuration, 4 compute_output StatisticDuration
 MemoryUsage: 1 type string, 2 id int64, 3 byte_size uint64
 ModelStatistics: 1 name string, 2 version string, 3 last_inference uint64, \
     4 inference_count uint64, 5 execution_count uint64, 6 inference_stats InferStatistics, \
-    8 memory_usage MemoryUsage*
+    7 batch_stats InferBatchStatistics*, 8 memory_usage MemoryUsage*
 ModelConfig: 1 name string, 2 platform string, 4 max_batch_size int32, 5 input ModelInput*, \
     6 output ModelOutput*, 17 backend string
 ModelInput: 1 name string, 2 data_type DataType, 4 dims int64*

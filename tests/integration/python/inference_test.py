@@ -215,6 +215,13 @@ class InferenceTest(unittest.TestCase):
         self.assertGreaterEqual(
             stats.inference_stats.success.ns,
             stats.inference_stats.compute_infer.ns + stats.inference_stats.queue.ns)
+        [batches] = stats.batch_stats  # of two rows, three times
+        self.assertEqual((batches.batch_size, batches.compute_infer.count), (2, 3))
+        self.assertEqual(batches.compute_infer.ns, stats.inference_stats.compute_infer.ns)
+        self.stub.ModelInfer(infer_request(
+            model="other", shape=[3 * len(ROWS), WIDTH], fp32_contents=3 * flat(ROWS)))
+        self.assertEqual([(size.batch_size, size.compute_output.count)
+                          for size in sums().batch_stats], [(2, 3), (8, 1)])
         [memory] = stats.memory_usage
         self.assertEqual((memory.type, memory.id), ("CPU", 0))
         self.assertEqual(memory.byte_size, self.models.GetModel(

@@ -51,7 +51,7 @@ TEST_F(BatcherHereTest, SmallCallsWaitForRunAndThenShareOneBatchOnThisThread) {
   EXPECT_EQ(thread, std::this_thread::get_id());
   ExpectAlone(a);
   ExpectAlone(b);
-  EXPECT_EQ(model_->statistics().Get().at(0).batches, 1);
+  EXPECT_EQ(model_->statistics().Get().at(0).totals.batches, 1);
 }
 
 TEST_F(BatcherHereTest, LargeCallsRunOnAWorker) {

@@ -133,7 +133,7 @@ TEST_F(ColdModelsTest, CancelledCallsAreAnsweredWhileTheReadGoesOn) {
   ASSERT_EQ(loads.size(), 1U) << "one read for all";
   loads.front()();
   EXPECT_TRUE(stays.status().ok()) << stays.status();
-  EXPECT_EQ(model->statistics().Get()[0].fail.count, 2U);
+  EXPECT_EQ(model->statistics().Get()[0].totals.fail.count, 2U);
 }
 
 TEST_F(ColdModelsTest, ABatcherOutlivesAReadThatNobodyWaitsForAnyMore) {
