@@ -333,12 +333,12 @@ void Trainer::Impl::Interrupt() {
 }
 
 void Trainer::Impl::RestoreBest() {
-  const std::optional<ModelState>& best = progress_.best_state;
+  std::optional<ModelState>& best = progress_.best_state;
   if (done_ || !best || best->step == step_) return;
   parameters_.Reset(best->parameters);
   optimizer_state_.Reset(best->optimizer);
   optimizer_steps_ = best->optimizer_steps;
-  ++step_;
+  best->step = ++step_;  // where it stands now: interrupted once more, nothing is restored
 }
 
 // Stops at the last good step. If that one's optimizer state is lost, its way there from

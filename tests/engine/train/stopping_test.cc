@@ -107,6 +107,12 @@ TEST_F(EarlyStoppingTest, InterruptRestoresTheBestState) {
   EXPECT_TRUE(trainer.done());
   EXPECT_EQ(trainer.step(), before + 1);
   EXPECT_EQ(ValidationLoss(trainer.Share()), *best.validation_loss);
+
+  Trainer resumed(network_, examples_, &validation_,
+                  {.epochs = 400, .early_stopping = EarlyStopping{.restore_best = true}},
+                  trainer.Share(), executor_, never_, trainer.progress());
+  resumed.Interrupt();
+  EXPECT_EQ(resumed.step(), before + 1) << "the best state was in place";
 }
 
 // The limit is looked at after each step: this one ends a call that is past its best.
