@@ -8,19 +8,12 @@ namespace {
 
 using Words = std::array<uint32_t, 4>;
 
-// Multipliers and key increments (golden ratio, √3 − 1) of the paper.
-constexpr uint64_t kMultiplier0 = 0xD2511F53;
-constexpr uint64_t kMultiplier1 = 0xCD9E8D57;
-constexpr uint32_t kWeyl0 = 0x9E3779B9;
-constexpr uint32_t kWeyl1 = 0xBB67AE85;
-constexpr int kRounds = 10;
-
 constexpr uint32_t Low(uint64_t x) { return static_cast<uint32_t>(x); }
 constexpr uint32_t High(uint64_t x) { return static_cast<uint32_t>(x >> 32); }
 
 constexpr Words Round(const Words& counter, uint32_t key0, uint32_t key1) {
-  const uint64_t product0 = kMultiplier0 * counter[0];
-  const uint64_t product1 = kMultiplier1 * counter[2];
+  const uint64_t product0 = uint64_t{Philox::kMultiplier0} * counter[0];
+  const uint64_t product1 = uint64_t{Philox::kMultiplier1} * counter[2];
   return {High(product1) ^ counter[1] ^ key0, Low(product1), High(product0) ^ counter[3] ^ key1,
           Low(product0)};
 }
@@ -33,10 +26,10 @@ double Fraction(uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-5
 }  // namespace
 
 Words Philox4x32(Words counter, std::array<uint32_t, 2> key) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < Philox::kRounds; ++round) {
     counter = Round(counter, key[0], key[1]);
-    key[0] += kWeyl0;
-    key[1] += kWeyl1;
+    key[0] += Philox::kWeyl0;
+    key[1] += Philox::kWeyl1;
   }
   return counter;
 }
@@ -44,12 +37,12 @@ Words Philox4x32(Words counter, std::array<uint32_t, 2> key) {
 // The step's upper bits share a word with the purpose.
 RandomStream::RandomStream(int64_t seed, RandomPurpose purpose, int64_t step)
     : key_{Low(static_cast<uint64_t>(seed)), High(static_cast<uint64_t>(seed))},
-      stream_{
+      words_{
           Low(static_cast<uint64_t>(step)),
           static_cast<uint32_t>(purpose) << 24 | (High(static_cast<uint64_t>(step)) & 0xFFFFFF)} {}
 
 Words RandomStream::Bits(uint64_t index) const {
-  return Philox4x32({Low(index), High(index), stream_[0], stream_[1]}, key_);
+  return Philox4x32({Low(index), High(index), words_[0], words_[1]}, key_);
 }
 
 float RandomStream::Uniform(uint64_t index) const {

@@ -20,6 +20,15 @@ enum class RandomPurpose : uint32_t {
   kGradientCheck = 5,
 };
 
+// Multipliers and key increments (golden ratio, √3 − 1) of the paper.
+struct Philox {
+  static constexpr uint32_t kMultiplier0 = 0xD2511F53;
+  static constexpr uint32_t kMultiplier1 = 0xCD9E8D57;
+  static constexpr uint32_t kWeyl0 = 0x9E3779B9;
+  static constexpr uint32_t kWeyl1 = 0xBB67AE85;
+  static constexpr int kRounds = 10;
+};
+
 // The bijection itself, as the paper has it: ten rounds.
 std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
@@ -39,9 +48,13 @@ class RandomStream {
   // multiply-shift). Requires bound > 0.
   uint64_t Below(uint64_t index, uint64_t bound) const;
 
+  // Block i is Philox4x32({i's lower word, i's upper word, words()}, key()).
+  const std::array<uint32_t, 2>& key() const { return key_; }
+  const std::array<uint32_t, 2>& words() const { return words_; }
+
  private:
   std::array<uint32_t, 2> key_;
-  std::array<uint32_t, 2> stream_;
+  std::array<uint32_t, 2> words_;
 };
 
 }  // namespace chainrule::engine

@@ -1,8 +1,8 @@
 #include "engine/nn/chain.h"
 
 #include "engine/kernels/activation.h"
+#include "engine/kernels/dropout.h"
 #include "engine/kernels/loss.h"
-#include "engine/nn/dropout.h"
 #include "engine/nn/row_blocks.h"
 
 namespace chainrule::engine {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/core/check.h"
+#include "engine/kernels/columns.h"
 #include "engine/train/batch_gradient.h"
 #include "engine/train/divergence.h"
 #include "engine/train/optimizer.h"
@@ -44,14 +45,17 @@ std::vector<double> Shares(std::span<const GradientContribution> contributions) 
 // would lose the sign of its own zeros.
 void MeanOfSegment(std::span<const Part> parts, int64_t row, int64_t first, std::span<float> mean) {
   std::array<double, kSums> sums;
+  const auto start = static_cast<size_t>(first);
+  const std::span<double> some = std::span<double>(sums).first(mean.size());
   for (size_t i = 0; i < parts.size(); ++i) {
-    const float* const values = parts[i].tensor.row(row).data() + first;
-    for (size_t j = 0; j < mean.size(); ++j) {
-      const double term = parts[i].share * static_cast<double>(values[j]);
-      sums[j] = i == 0 ? term : sums[j] + term;
+    const std::span<const float> values = parts[i].tensor.row(row).subspan(start, mean.size());
+    if (i == 0) {
+      SetScaled(parts[i].share, values, some);
+    } else {
+      AddScaled(parts[i].share, values, some);
     }
   }
-  for (size_t j = 0; j < mean.size(); ++j) mean[j] = static_cast<float>(sums[j]);
+  Divide(some, 1.0, mean);
 }
 
 void MeanOfRow(std::span<const Part> parts, int64_t row, std::span<float> mean) {

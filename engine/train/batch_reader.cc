@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/kernels/columns.h"
 #include "engine/nn/row_blocks.h"
 
 namespace chainrule::engine {
@@ -27,11 +28,7 @@ BatchReader::Columns BatchReader::Prepare(const Standardizer& standardizer) {
 }
 
 void BatchReader::Standardize(const Columns& columns, std::span<float> row) {
-  if (columns.mean.empty()) return;
-  float* const value = row.data();
-  const float* const mean = columns.mean.data();
-  const float* const inverse_scale = columns.inverse_scale.data();
-  for (size_t j = 0; j < row.size(); ++j) value[j] = (value[j] - mean[j]) * inverse_scale[j];
+  if (!columns.mean.empty()) StandardizeByInverse(columns.mean, columns.inverse_scale, row);
 }
 
 void BatchReader::Read(const Executor& executor, const Examples& examples,

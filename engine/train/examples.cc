@@ -15,47 +15,6 @@ constexpr int64_t kLineBytes = 64;
 // longer one.
 constexpr int64_t kPrefetchBytes = 4'096;
 
-// visitor(T()) with the C++ type of an element.
-// NOLINTBEGIN(bugprone-branch-clone): each branch is of another type.
-template <typename Visitor>
-auto VisitType(ElementType type, Visitor visitor) {
-  switch (type) {
-    case ElementType::kFloat32:
-      return visitor(float());
-    case ElementType::kFloat64:
-      return visitor(double());
-    case ElementType::kUint8:
-      return visitor(uint8_t());
-    case ElementType::kUint16:
-      return visitor(uint16_t());
-    case ElementType::kUint32:
-      return visitor(uint32_t());
-    case ElementType::kUint64:
-      return visitor(uint64_t());
-    case ElementType::kInt8:
-      return visitor(int8_t());
-    case ElementType::kInt16:
-      return visitor(int16_t());
-    case ElementType::kInt32:
-      return visitor(int32_t());
-    case ElementType::kInt64:
-      return visitor(int64_t());
-  }
-  CHAINRULE_CHECK(false);
-}
-// NOLINTEND(bugprone-branch-clone)
-
-// One row of T, at any alignment, as float32.
-template <typename T>
-void Convert(const void* data, int64_t first, std::span<float> destination) {
-  const auto* source = static_cast<const unsigned char*>(data) + first * int64_t{sizeof(T)};
-  for (size_t j = 0; j < destination.size(); ++j) {
-    T value;
-    std::memcpy(&value, source + j * sizeof(T), sizeof(T));
-    destination[j] = static_cast<float>(value);
-  }
-}
-
 // Class c as targets: one-hot, or, of one unit, 0 or 1.
 void WriteClass(int32_t class_id, std::span<float> targets) {
   if (targets.size() == 1) {
@@ -86,17 +45,9 @@ ExampleChunk Rows(const ExampleChunk& chunk, int64_t first, int64_t count) {
   return part;
 }
 
-int64_t ElementBytes(ElementType type) {
-  return VisitType(type, [](auto element) -> int64_t { return sizeof(element); });
-}
-
 void ElementRows::CopyElements(int64_t first, std::span<float> destination) const {
-  if (type == ElementType::kFloat32) {
-    std::memcpy(destination.data(), static_cast<const unsigned char*>(data) + first * 4,
-                destination.size() * sizeof(float));
-    return;
-  }
-  VisitType(type, [&](auto element) { Convert<decltype(element)>(data, first, destination); });
+  const auto* bytes = static_cast<const unsigned char*>(data);
+  ConvertElements(type, bytes + first * ElementBytes(type), destination);
 }
 
 double ElementRows::ElementAt(int64_t index) const {

@@ -14,26 +14,11 @@
 
 #include "absl/status/status.h"
 #include "engine/core/matrix.h"
+#include "engine/kernels/convert.h"
 #include "engine/nn/spec.h"
 #include "engine/train/spooled_rows.h"
 
 namespace chainrule::engine {
-
-enum class ElementType : uint8_t {
-  kFloat32,
-  kFloat64,
-  kUint8,
-  kUint16,
-  kUint32,
-  kUint64,
-  kInt8,
-  kInt16,
-  kInt32,
-  kInt64,
-};
-
-// Of one element.
-int64_t ElementBytes(ElementType type);
 
 // [rows × columns] elements, row-major, without gaps; no alignment is promised.
 struct ElementRows {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/kernels/columns.h"
 #include "engine/train/row_feed.h"
 
 namespace chainrule::engine {
@@ -22,17 +23,9 @@ struct Moments {
   std::vector<double> deviations;
 };
 
-// B. P. Welford, Technometrics 4, 1962: one more row.
 void AddRow(std::span<const float> row, Moments* moments) {
   const double share = 1.0 / static_cast<double>(++moments->count);
-  double* const mean = moments->mean.data();
-  double* const deviations = moments->deviations.data();
-  for (size_t j = 0; j < row.size(); ++j) {
-    const double x = static_cast<double>(row[j]);
-    const double delta = x - mean[j];
-    mean[j] += delta * share;
-    deviations[j] += delta * (x - mean[j]);
-  }
+  AddToMoments(row, share, moments->mean, moments->deviations);
 }
 
 // T. F. Chan, G. H. Golub, R. J. LeVeque, 1979: two parts of one sample.

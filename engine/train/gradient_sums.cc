@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "engine/kernels/columns.h"
+
 namespace chainrule::engine {
 
 GradientSums::GradientSums(const Network& network, const ModelState& state,
@@ -47,9 +49,7 @@ absl::Status GradientSums::Add(const Examples& examples, MatrixView inputs,
       ComputeGradients(network_, state_, examples, outputs, executor, cancellation);
   if (!part.ok()) return part.status();
   for (size_t i = 0; i < sums_.size(); ++i) {
-    for (size_t j = 0; j < sums_[i].size(); ++j) {
-      sums_[i][j] += part->weight_sum * static_cast<double>(parts_[i][j]);
-    }
+    AddScaled(part->weight_sum, parts_[i], sums_[i]);
   }
   loss_sum_ += part->weight_sum * part->loss;
   weight_sum_ += part->weight_sum;
@@ -66,9 +66,7 @@ GradientSummary GradientSums::summary() const {
 void GradientSums::Copy(size_t index, int64_t offset, std::span<float> elements) const {
   const std::span<const double> sums =
       std::span<const double>(sums_[index]).subspan(static_cast<size_t>(offset), elements.size());
-  for (size_t i = 0; i < elements.size(); ++i) {
-    elements[i] = static_cast<float>(sums[i] / weight_sum_);
-  }
+  Divide(sums, weight_sum_, elements);
 }
 
 }  // namespace chainrule::engine

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/kernels/reduce.h"
-#include "engine/nn/dropout.h"
+#include "engine/kernels/dropout.h"
 #include "engine/nn/reference.h"
 #include "gtest/gtest.h"
 #include "tests/engine/support/samples.h"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """dropout_test.py SERVER FOLDER: training steps with dropout, penalties, clipping and sample
 weights against PyTorch's autograd in float64, for each activation and loss that go together.
-The masks are drawn here anew, from the paper's Philox4x32-10 and from what engine/nn/dropout.h
+The masks are drawn here anew, from the paper's Philox4x32-10 and from what engine/kernels/dropout.h
 says of its numbers."""
 
 import functools

@@ -4,9 +4,10 @@
 //   mask(i, j) = u < p ? 0 : 1/(1−p),  u uniform in [0, 1)
 // A mask is a function of (seed, step, layer, row, unit) alone, so it is the same
 // whichever tile it is made in and whichever block of rows the row came in.
+// One SIMD pass each, with scalar twins in dropout_scalar.h that agree to the bit.
 // Thread-safe: functions of their arguments.
-#ifndef CHAINRULE_ENGINE_NN_DROPOUT_H_
-#define CHAINRULE_ENGINE_NN_DROPOUT_H_
+#ifndef CHAINRULE_ENGINE_KERNELS_DROPOUT_H_
+#define CHAINRULE_ENGINE_KERNELS_DROPOUT_H_
 
 #include <cstdint>
 
@@ -23,6 +24,9 @@ struct DropoutLayer {
   int64_t layer = 0;
   int64_t units = 0;
   float probability = 0.0F;
+
+  // Which number element (row, unit) takes.
+  uint64_t IndexOf(int64_t row, int64_t unit) const;
 };
 
 // mask ← the masks of rows [row, …) and units [unit, …) of the layer.
@@ -33,4 +37,4 @@ void Multiply(ConstMatrixView a, ConstMatrixView b, MatrixView product);
 
 }  // namespace chainrule::engine
 
-#endif  // CHAINRULE_ENGINE_NN_DROPOUT_H_
+#endif  // CHAINRULE_ENGINE_KERNELS_DROPOUT_H_
