@@ -82,42 +82,34 @@ HWY_INLINE hn::Vec<Double> AsLoss(hn::Vec<Double> term) {
   return Form::kSquared ? hn::Mul(term, term) : term;
 }
 
-// The terms of the outputs from `i` on: a whole vector, or the first `left` lanes
-// with the others zero.
-template <class Form>
+// The terms of the outputs from `i` on, and, where it is wanted, their gradient: of a whole
+// vector, or of the first `left` lanes with the other terms zero.
+template <class Form, bool kWithGradient>
 HWY_INLINE hn::Vec<Float> Terms(float delta, const Row& row, size_t i) {
   const Float d;
   const auto y = hn::LoadU(d, row.y + i);
-  return Form::Term(d, delta, hn::LoadU(d, (Form::kReadsZ ? row.z : row.a) + i), y);
+  const auto x = hn::LoadU(d, (Form::kReadsZ ? row.z : row.a) + i);
+  if constexpr (kWithGradient) {
+    const auto a = Form::kReadsZ ? hn::LoadU(d, row.a + i) : x;
+    hn::StoreU(Form::Gradient(d, delta, a, y), d, row.gradient + i);
+  }
+  return Form::Term(d, delta, x, y);
 }
 
-template <class Form>
+template <class Form, bool kWithGradient>
 HWY_INLINE hn::Vec<Float> PartialTerms(float delta, const Row& row, size_t i, size_t left) {
   const Float d;
   const auto y = LoadPartial(d, row.y + i, left);
   const auto x = LoadPartial(d, (Form::kReadsZ ? row.z : row.a) + i, left);
+  if constexpr (kWithGradient) {
+    const auto a = Form::kReadsZ ? LoadPartial(d, row.a + i, left) : x;
+    StorePartial(d, Form::Gradient(d, delta, a, y), row.gradient + i, left);
+  }
   return hn::IfThenElseZero(hn::FirstN(d, left), Form::Term(d, delta, x, y));
 }
 
-template <class Form>
-HWY_INLINE void WriteGradient(float delta, const Row& row, size_t count) {
-  const Float d;
-  const size_t lanes = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto y = hn::LoadU(d, row.y + i);
-    hn::StoreU(Form::Gradient(d, delta, hn::LoadU(d, row.a + i), y), d, row.gradient + i);
-  }
-  if (i < count) {
-    const size_t left = count - i;
-    const auto y = LoadPartial(d, row.y + i, left);
-    const auto gradient = Form::Gradient(d, delta, LoadPartial(d, row.a + i, left), y);
-    StorePartial(d, gradient, row.gradient + i, left);
-  }
-}
-
 // Σ of the row's terms, each lane in the order of its columns.
-template <class Form>
+template <class Form, bool kWithGradient>
 HWY_INLINE double SumOfTerms(float delta, const Row& row, size_t count) {
   const Float d;
   const Double dd;
@@ -126,12 +118,12 @@ HWY_INLINE double SumOfTerms(float delta, const Row& row, size_t count) {
   auto upper = hn::Zero(dd);
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto terms = Terms<Form>(delta, row, i);
+    const auto terms = Terms<Form, kWithGradient>(delta, row, i);
     lower = hn::Add(lower, AsLoss<Form>(PromoteLower(d, terms)));
     upper = hn::Add(upper, AsLoss<Form>(PromoteUpper(d, terms)));
   }
   if (i < count) {
-    const auto terms = PartialTerms<Form>(delta, row, i, count - i);
+    const auto terms = PartialTerms<Form, kWithGradient>(delta, row, i, count - i);
     lower = hn::Add(lower, AsLoss<Form>(PromoteLower(d, terms)));
     upper = hn::Add(upper, AsLoss<Form>(PromoteUpper(d, terms)));
   }
@@ -139,19 +131,19 @@ HWY_INLINE double SumOfTerms(float delta, const Row& row, size_t count) {
 }
 
 // One column: a vector holds that many rows, and each row's loss is its one term.
-template <class Form>
+template <class Form, bool kWithGradient>
 HWY_INLINE void TermsOfOneColumn(float delta, const Row& row, size_t count, double* row_loss) {
   const Float d;
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto terms = Terms<Form>(delta, row, i);
+    const auto terms = Terms<Form, kWithGradient>(delta, row, i);
     StoreHalves(d, AsLoss<Form>(PromoteLower(d, terms)), AsLoss<Form>(PromoteUpper(d, terms)),
                 row_loss + i);
   }
   if (i < count) {
     HWY_ALIGN double losses[hn::MaxLanes(d)];
-    const auto terms = PartialTerms<Form>(delta, row, i, count - i);
+    const auto terms = PartialTerms<Form, kWithGradient>(delta, row, i, count - i);
     StoreHalves(d, AsLoss<Form>(PromoteLower(d, terms)), AsLoss<Form>(PromoteUpper(d, terms)),
                 losses);
     std::memcpy(row_loss + i, losses, (count - i) * sizeof(double));
@@ -171,23 +163,25 @@ Row RowAt(ConstMatrixView z, ConstMatrixView a, ConstMatrixView y, MatrixView gr
           gradient.data == nullptr ? nullptr : gradient.data + i * gradient.stride};
 }
 
-template <class Form>
+template <class Form, bool kWithGradient>
 void SumOverOutputs(float delta, ConstMatrixView z, ConstMatrixView a, ConstMatrixView y,
                     std::span<double> row_loss, MatrixView gradient) {
   const auto columns = static_cast<size_t>(y.columns);
-  const bool no_gaps = HasNoGaps<Form>(z, a, y, gradient);
-  if (no_gaps && gradient.data != nullptr) {
-    WriteGradient<Form>(delta, RowAt(z, a, y, gradient, 0), static_cast<size_t>(y.size()));
-  }
-  if (no_gaps && columns == 1) {
-    const Row all = RowAt(z, a, y, gradient, 0);
-    return TermsOfOneColumn<Form>(delta, all, static_cast<size_t>(y.rows), row_loss.data());
+  if (columns == 1 && HasNoGaps<Form>(z, a, y, gradient)) {
+    return TermsOfOneColumn<Form, kWithGradient>(delta, RowAt(z, a, y, gradient, 0),
+                                                 static_cast<size_t>(y.rows), row_loss.data());
   }
   for (int64_t i = 0; i < y.rows; ++i) {
-    const Row row = RowAt(z, a, y, gradient, i);
-    row_loss[static_cast<size_t>(i)] = SumOfTerms<Form>(delta, row, columns);
-    if (!no_gaps && row.gradient != nullptr) WriteGradient<Form>(delta, row, columns);
+    row_loss[static_cast<size_t>(i)] =
+        SumOfTerms<Form, kWithGradient>(delta, RowAt(z, a, y, gradient, i), columns);
   }
+}
+
+template <class Form>
+void LossOver(float delta, ConstMatrixView z, ConstMatrixView a, ConstMatrixView y,
+              std::span<double> row_loss, MatrixView gradient) {
+  return gradient.data == nullptr ? SumOverOutputs<Form, false>(delta, z, a, y, row_loss, gradient)
+                                  : SumOverOutputs<Form, true>(delta, z, a, y, row_loss, gradient);
 }
 
 // Σ y·(maximum − z), and Σ y in *target_sum.
@@ -255,13 +249,13 @@ void LossAndGradientTarget(LossFunction function, ConstMatrixView z, ConstMatrix
   const float delta = function.huber_delta;
   switch (function.kind) {
     case Loss::kBinaryCrossEntropy:
-      return SumOverOutputs<BinaryCrossEntropy>(delta, z, a, y, row_loss, gradient);
+      return LossOver<BinaryCrossEntropy>(delta, z, a, y, row_loss, gradient);
     case Loss::kCategoricalCrossEntropy:
       return CategoricalCrossEntropy(z, a, y, row_loss, gradient);
     case Loss::kMeanSquaredError:
-      return SumOverOutputs<SquaredError>(delta, z, a, y, row_loss, gradient);
+      return LossOver<SquaredError>(delta, z, a, y, row_loss, gradient);
     case Loss::kHuber:
-      return SumOverOutputs<HuberError>(delta, z, a, y, row_loss, gradient);
+      return LossOver<HuberError>(delta, z, a, y, row_loss, gradient);
   }
 }
 
