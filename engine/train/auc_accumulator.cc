@@ -4,9 +4,14 @@
 #include <cmath>
 #include <utility>
 
-#include "engine/train/roc_auc.h"
-
 namespace chainrule::engine {
+namespace {
+
+// Columns that one task takes at once, and of how many rows in all, at most.
+constexpr size_t kMostTogether = 16;
+constexpr size_t kGathered = size_t{1} << 20;
+
+}  // namespace
 
 void AucAccumulator::Add(std::span<const float> scores, const std::vector<bool>& truth,
                          double weight) {
@@ -51,15 +56,46 @@ void AucAccumulator::AddToBins(std::span<const float> scores, size_t first_truth
   }
 }
 
-std::optional<double> AucAccumulator::Get(size_t column) const {
-  if (!binned_) {
-    std::vector<ScoredRow> rows(weights_.size());
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const size_t element = i * columns_ + column;
-      rows[i] = {scores_[element], truth_[element], weights_[i]};
+// Columns that stand beside one another share the memory's lines.
+std::vector<std::vector<ScoredRow>> AucAccumulator::Gather(size_t first, size_t count) const {
+  std::vector<std::vector<ScoredRow>> columns(count, std::vector<ScoredRow>(weights_.size()));
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    for (size_t j = 0; j < count; ++j) {
+      const size_t element = i * columns_ + first + j;
+      columns[j][i] = {scores_[element], truth_[element], weights_[i]};
     }
-    return RocAuc(std::move(rows));
   }
+  return columns;
+}
+
+std::optional<double> AucAccumulator::Get(size_t column) const {
+  return binned_ ? OfBins(column) : RocAuc(std::move(Gather(column, 1)[0]));
+}
+
+absl::StatusOr<std::vector<std::optional<double>>> AucAccumulator::GetFrom(
+    size_t first, const Executor& executor, const Cancellation& cancellation) const {
+  const size_t together =
+      std::clamp<size_t>(kGathered / std::max<size_t>(weights_.size(), 1), 1, kMostTogether);
+  std::vector<std::optional<double>> areas(columns_ - first);
+  const size_t tasks = (areas.size() + together - 1) / together;
+  executor.ParallelFor(static_cast<int64_t>(tasks), [&](int64_t task) {
+    const size_t begin = static_cast<size_t>(task) * together;
+    const size_t count = std::min(together, areas.size() - begin);
+    if (!cancellation.Check().ok()) return;
+    if (binned_) {
+      for (size_t j = 0; j < count; ++j) areas[begin + j] = OfBins(first + begin + j);
+      return;
+    }
+    std::vector<std::vector<ScoredRow>> columns = Gather(first + begin, count);
+    for (size_t j = 0; j < count && cancellation.Check().ok(); ++j) {
+      areas[begin + j] = RocAuc(std::move(columns[j]));
+    }
+  });
+  if (absl::Status status = cancellation.Check(); !status.ok()) return status;
+  return areas;
+}
+
+std::optional<double> AucAccumulator::OfBins(size_t column) const {
   if (bins_.empty() || not_a_number_) return std::nullopt;
   double positives = 0;  // in the bins above
   double negatives = 0;

@@ -11,6 +11,11 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "engine/core/cancellation.h"
+#include "engine/core/executor.h"
+#include "engine/train/roc_auc.h"
+
 namespace chainrule::engine {
 
 class AucAccumulator {
@@ -27,6 +32,9 @@ class AucAccumulator {
   void Add(std::span<const float> scores, const std::vector<bool>& truth, double weight);
   // Nothing where a kind of row has no weight, or a score is NaN.
   std::optional<double> Get(size_t column) const;
+  // The same of columns [first, columns). CANCELLED and so on, as Cancellation::Check.
+  absl::StatusOr<std::vector<std::optional<double>>> GetFrom(
+      size_t first, const Executor& executor, const Cancellation& cancellation) const;
   bool binned() const { return binned_; }
   // What it keeps of the rows so far.
   int64_t kept_bytes() const;
@@ -36,6 +44,8 @@ class AucAccumulator {
     double positives = 0;
     double negatives = 0;
   };
+  std::vector<std::vector<ScoredRow>> Gather(size_t first, size_t count) const;
+  std::optional<double> OfBins(size_t column) const;
   void ToBins();
   void AddToBins(std::span<const float> scores, size_t first_truth, double weight);
 

@@ -1,6 +1,7 @@
 #include "engine/train/evaluation.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "engine/kernels/loss.h"
@@ -84,10 +85,12 @@ void Evaluator::AddLoss(int64_t count) {
   for (const float weight : weights) weight_sum_ += static_cast<double>(weight);
 }
 
-Evaluation Evaluator::Finish() const {
-  return {.loss = weight_sum_ > 0 ? loss_sum_ / weight_sum_ : 0.0,
-          .weight_sum = weight_sum_,
-          .metrics = metrics_.Compute()};
+absl::StatusOr<Evaluation> Evaluator::Finish(const Cancellation& cancellation) const {
+  absl::StatusOr<Metrics> metrics = metrics_.Compute(executor_, cancellation);
+  if (!metrics.ok()) return metrics.status();
+  return Evaluation{.loss = weight_sum_ > 0 ? loss_sum_ / weight_sum_ : 0.0,
+                    .weight_sum = weight_sum_,
+                    .metrics = *std::move(metrics)};
 }
 
 absl::StatusOr<Evaluation> EvaluateRows(const Network& network, const Predictor& predictor,
@@ -98,7 +101,7 @@ absl::StatusOr<Evaluation> EvaluateRows(const Network& network, const Predictor&
   Evaluator evaluator(network, predictor, normalization, threshold, executor);
   absl::Status status = evaluator.Add(examples, rows, cancellation);
   if (!status.ok()) return status;
-  return evaluator.Finish();
+  return evaluator.Finish(cancellation);
 }
 
 absl::StatusOr<Evaluation> Evaluate(const Network& network, const Predictor& predictor,

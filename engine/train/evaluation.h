@@ -45,7 +45,8 @@ class Evaluator {
   double weight_sum() const { return weight_sum_; }
   // What is kept of the rows so far.
   int64_t kept_bytes() const { return metrics_.kept_bytes(); }
-  Evaluation Finish() const;
+  // As Add.
+  absl::StatusOr<Evaluation> Finish(const Cancellation& cancellation) const;
 
  private:
   void MakeRoom(int64_t count);

@@ -166,35 +166,38 @@ void MetricsAccumulator::AddErrors(std::span<const float> outputs, std::span<con
   }
 }
 
-Metrics MetricsAccumulator::Compute() const {
+absl::StatusOr<Metrics> MetricsAccumulator::Compute(const Executor& executor,
+                                                    const Cancellation& cancellation) const {
   if (IsRegression(loss_)) return OfRegression();
-  return multi_label_ ? OfLabels() : OfClasses();
+  const bool second_alone = classes_ == 2 && outputs_ == 2;
+  const absl::StatusOr<Areas> areas = auc_.GetFrom(second_alone ? 1 : 0, executor, cancellation);
+  if (!areas.ok()) return areas.status();
+  return multi_label_ ? OfLabels(*areas) : OfClasses(*areas);
 }
 
-Metrics MetricsAccumulator::OfClasses() const {
+// areas: of classes [first_class(), classes).
+Metrics MetricsAccumulator::OfClasses(const Areas& areas) const {
   Metrics metrics;
   metrics.classes = classes_;
   metrics.confusion = confusion_;
   metrics.accuracy = Ratio(right_, all_);
   metrics.roc_auc_binned = auc_.binned();
   MacroMeans means;
-  // Of two classes, class 1 is the positive one.
-  for (int64_t k = classes_ == 2 ? 1 : 0; k < classes_; ++k) {
-    means.Add(counts_[static_cast<size_t>(k)],
-              auc_.Get(outputs_ == 1 ? 0 : static_cast<size_t>(k)));
+  for (int64_t k = first_class(); k < classes_; ++k) {
+    means.Add(counts_[static_cast<size_t>(k)], areas[static_cast<size_t>(k - first_class())]);
   }
   means.Write(&metrics);
   return metrics;
 }
 
-Metrics MetricsAccumulator::OfLabels() const {
+Metrics MetricsAccumulator::OfLabels(const Areas& areas) const {
   Metrics metrics;
   metrics.roc_auc_binned = auc_.binned();
   MacroMeans means;
   double right = 0;
   for (size_t label = 0; label < counts_.size(); ++label) {
     right += counts_[label].true_positive + counts_[label].true_negative;
-    means.Add(counts_[label], auc_.Get(label));
+    means.Add(counts_[label], areas[label]);
   }
   metrics.accuracy = Ratio(right, all_);
   means.Write(&metrics);

@@ -16,6 +16,9 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "engine/core/cancellation.h"
+#include "engine/core/executor.h"
 #include "engine/core/matrix.h"
 #include "engine/nn/spec.h"
 #include "engine/train/auc_accumulator.h"
@@ -53,7 +56,8 @@ class MetricsAccumulator {
   MetricsAccumulator(const NetworkSpec& spec, double threshold);
   // outputs, targets: [rows × output_width], in the caller's units.
   void Add(ConstMatrixView outputs, ConstMatrixView targets, std::span<const float> weights);
-  Metrics Compute() const;
+  // CANCELLED and so on, as Cancellation::Check: of many classes it takes long.
+  absl::StatusOr<Metrics> Compute(const Executor& executor, const Cancellation& cancellation) const;
   // What grows with the rows.
   int64_t kept_bytes() const { return auc_.kept_bytes(); }
 
@@ -84,8 +88,11 @@ class MetricsAccumulator {
   void AddClasses(std::span<const float> scores, std::span<const float> truth, double weight);
   void AddLabels(std::span<const float> scores, std::span<const float> truth, double weight);
   void AddErrors(std::span<const float> outputs, std::span<const float> targets, double weight);
-  Metrics OfClasses() const;
-  Metrics OfLabels() const;
+  using Areas = std::vector<std::optional<double>>;
+  Metrics OfClasses(const Areas& areas) const;
+  Metrics OfLabels(const Areas& areas) const;
+  // Of two classes, class 1 is the positive one.
+  int64_t first_class() const { return classes_ == 2 ? 1 : 0; }
   Metrics OfRegression() const;
   bool SaysYes(float score) const;
   int64_t PredictedClass(std::span<const float> scores) const;

@@ -66,9 +66,12 @@ absl::StatusOr<EvaluateStream::Next> EvaluateStream::Complete() {
   if (absl::Status sum = CheckWeightSum(rows_, evaluator_->weight_sum(), "examples"); !sum.ok()) {
     return sum;
   }
+  const absl::StatusOr<engine::Evaluation> evaluation =
+      evaluator_->Finish(*scope().cancellation());
+  if (!evaluation.ok()) return evaluation.status();
   v1::StreamEvaluateResponse response;
   const Snapshot& snapshot = *model_->snapshot;
-  WriteEvaluation(evaluator_->Finish(), snapshot.settings(), snapshot.step(), rows_,
+  WriteEvaluation(*evaluation, snapshot.settings(), snapshot.step(), rows_,
                   MaxStreamedBytes(environment_.limits), response.mutable_result());
   Send(std::move(response), Importance::kMustArrive);
   return Next::kEnd;

@@ -51,6 +51,33 @@ TEST(AucAccumulatorTest, BinsHaveNoAnswerWhereTheExactOneHasNone) {
   EXPECT_FALSE(AccumulatorOf(rows).Get(0).has_value());
 }
 
+// Columns are taken some at a time, on any number of threads.
+TEST(AucAccumulatorTest, ManyColumnsAreEachAsItIsAlone) {
+  constexpr size_t kColumns = 37;
+  const RandomStream random(3, RandomPurpose::kInitializer, 0);
+  AucAccumulator auc(kColumns);
+  std::vector<std::vector<ScoredRow>> columns(kColumns);
+  for (size_t row = 0; row < 200; ++row) {
+    std::vector<float> scores(kColumns);
+    std::vector<bool> truth(kColumns);
+    for (size_t j = 0; j < kColumns; ++j) {
+      scores[j] = random.Uniform(row * kColumns + j);
+      truth[j] = j != 5 && (row + j) % 3 == 0;  // of column 5 all are the same
+      columns[j].push_back({scores[j], truth[j], 1.5});
+    }
+    auc.Add(scores, truth, 1.5);
+  }
+  for (const size_t first : {0, 1}) {
+    const auto areas = auc.GetFrom(first, Executor(2), Cancellation());
+    ASSERT_TRUE(areas.ok());
+    ASSERT_EQ(areas->size(), kColumns - first);
+    for (size_t j = first; j < kColumns; ++j) EXPECT_EQ((*areas)[j - first], RocAuc(columns[j]));
+  }
+  Cancellation cancelled;
+  cancelled.Cancel();
+  EXPECT_EQ(auc.GetFrom(0, Executor(1), cancelled).status().code(), absl::StatusCode::kCancelled);
+}
+
 TEST(AucAccumulatorTest, ColumnsAreApart) {
   AucAccumulator auc(2);
   for (size_t i = 0; i <= AucAccumulator::kMaxRows; ++i) {

@@ -26,7 +26,7 @@ Metrics MetricsOf(const NetworkSpec& spec, double threshold, std::vector<float> 
                 std::span<const float>(weights).subspan(static_cast<size_t>(first),
                                                         static_cast<size_t>(count)));
   }
-  return metrics.Compute();
+  return *metrics.Compute(Executor(2), Cancellation());
 }
 
 NetworkSpec Spec(int64_t outputs, Loss loss) {
