@@ -128,16 +128,8 @@ class GradientPass {
   // From dZ[l]: dW[l], db[l], dA[l−1] and dZ[l−1].
   void BackwardLayer(int64_t l, int64_t count) {
     const MatrixView dz = workspace_.dz(l, count);
-    const ConstMatrixView x = workspace_.input(l, count);
+    const MatrixView x = workspace_.input(l, count);
     CopyIfWanted(dz, output(l).dz, first_row_);
-    if (output(l).weights.data != nullptr || !output(l).bias.empty()) {
-      chain_.layer(parameters(), l)
-          .BackwardParameters(executor_, x, Weighted(dz),
-                              {.dw = output(l).weights,
-                               .db = output(l).bias,
-                               .scale = scale_,
-                               .keep = first_row_ == 0 ? 0.0F : 1.0F});
-    }
     if (!outputs_.example_norms.empty()) AddNorms(x, dz);
     if (l > 0) {
       BackwardActivation(l, count);
@@ -146,6 +138,13 @@ class GradientPass {
       chain_.layer(parameters(), 0).BackwardInputs(executor_, dz, dx);
       state_.normalization->inputs.Unscale(dx);
     }
+    if (output(l).weights.data == nullptr && output(l).bias.empty()) return;
+    chain_.layer(parameters(), l)
+        .BackwardParameters(executor_, Told(x), Weighted(dz),
+                            {.dw = output(l).weights,
+                             .db = output(l).bias,
+                             .scale = scale_,
+                             .keep = first_row_ == 0 ? 0.0F : 1.0F});
   }
 
   // dA[l−1] = dZ[l]·W[l],  dZ[l−1] = dA[l−1] ∘ f'(Z[l−1]).
@@ -157,13 +156,28 @@ class GradientPass {
                          workspace_.a(l - 1, count), workspace_.z(l - 1, count), da);
   }
 
+  // x, which nothing else needs any more, without what examples that weigh nothing have
+  // there: it may be infinite.
+  ConstMatrixView Told(MatrixView x) {
+    if (examples_.weighted()) ClearRowsOfNoWeight(x);
+    return x;
+  }
+
   // dz with each row times its example's share of the weights.
   ConstMatrixView Weighted(ConstMatrixView dz) {
     if (!examples_.weighted()) return dz;
     const MatrixView copy(weighted_.data(), dz.rows, dz.columns);
     Copy(dz, copy);
     ScaleRows(workspace_.weights(dz.rows), copy);
+    ClearRowsOfNoWeight(copy);
     return copy;
+  }
+
+  void ClearRowsOfNoWeight(MatrixView x) {
+    const std::span<const float> weights = workspace_.weights(x.rows);
+    for (int64_t i = 0; i < x.rows; ++i) {
+      if (weights[static_cast<size_t>(i)] == 0.0F) std::ranges::fill(x.row(i), 0.0F);
+    }
   }
 
   // Of one example dW = dzᵀ·x and db = dz, so ‖dW‖² + ‖db‖² = ‖dz‖²·(‖x‖² + 1).

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/nn/reference.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/engine/support/samples.h"
 
@@ -273,6 +274,31 @@ TEST(GradientsBlocksTest, RowsBeyondABlockLandInTheirPlaces) {
     EXPECT_NEAR(all.outputs.layers[0].dz(i, 1), alone.outputs.layers[0].dz(0, 1), 1e-6);
     EXPECT_NEAR(all.inputs.view()(i, 2), alone.inputs.view()(0, 2), 1e-6);
     EXPECT_NEAR(all.norms[static_cast<size_t>(i)], alone.norms[0], 1e-5);
+  }
+}
+
+// As in training, where such a row tells nothing.
+TEST(GradientsWeightTest, RowThatWeighsNothingTellsNothingThoughItOverflows) {
+  const NetworkSpec spec =
+      MakeSpec(3, {4, 2}, Activation::kIdentity, Activation::kIdentity, Loss::kMeanSquaredError);
+  const Network network(spec);
+  SampleRows rows = MakeRows(spec, 2, 1);
+  rows.weights = {0, 1};
+  Results expected(network, 2);
+  ASSERT_TRUE(ComputeGradients(network, InitialState(network, {}), rows.View(spec),
+                               expected.outputs, Executor(1), Cancellation())
+                  .ok());
+  for (size_t j = 0; j < 3; ++j) rows.inputs[j] = 3e38F;
+  Results results(network, 2);
+  ASSERT_TRUE(ComputeGradients(network, InitialState(network, {}), rows.View(spec), results.outputs,
+                               Executor(1), Cancellation())
+                  .ok());
+  for (size_t l = 0; l < 2; ++l) {
+    EXPECT_EQ(results.biases[l], expected.biases[l]);
+    const ConstMatrixView weights = results.weights[l].view();
+    for (int64_t i = 0; i < weights.rows; ++i) {
+      EXPECT_THAT(weights.row(i), testing::ElementsAreArray(expected.weights[l].view().row(i)));
+    }
   }
 }
 
