@@ -11,6 +11,12 @@ void TileScratch::Reserve(int64_t floats) {
   }
 }
 
+int64_t TileScratch::bytes() const {
+  size_t floats = 0;
+  for (const Place& place : places_) floats += place.floats.size();
+  return static_cast<int64_t>(floats * sizeof(float));
+}
+
 // The first free one: a thread that works alone always has the same.
 TileScratch::Loan::Loan(TileScratch* scratch) : scratch_(scratch) {
   std::vector<Place>& places = scratch_->places_;

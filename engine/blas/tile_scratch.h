@@ -20,6 +20,8 @@ class TileScratch {
   // Makes every place at least so many floats. Allocates only to grow.
   void Reserve(int64_t floats);
 
+  int64_t bytes() const;
+
   // A place, as long as this lives.
   class Loan {
    public:

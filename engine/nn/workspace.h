@@ -31,6 +31,10 @@ class Workspace {
   Workspace(const Network& network, int64_t capacity, WorkspaceOptions options);
 
   int64_t capacity() const { return capacity_; }
+  int64_t bytes() const {
+    return size_ * static_cast<int64_t>(sizeof(float)) +
+           capacity_ * static_cast<int64_t>(sizeof(double));
+  }
 
   MatrixView inputs(int64_t rows) { return View(inputs_, rows); }    // X of layer 0
   MatrixView targets(int64_t rows) { return View(targets_, rows); }  // Y

@@ -48,6 +48,7 @@ class BatchGradient {
 
   // Whether penalties are added to the gradient when all else is complete.
   bool has_penalties() const { return has_penalties_; }
+  int64_t memory_bytes() const { return workspace_.bytes() + scratch_.bytes(); }
 
  private:
   // What all blocks of a batch have.

@@ -19,6 +19,11 @@ void DoubleBuffer::Swap() {
   next_ = std::move(before);
 }
 
+int64_t DoubleBuffer::bytes() const {
+  const int blocks = owned_ != nullptr && next_is_ == Next::kBeside ? 2 : 1;
+  return blocks * static_cast<int64_t>(current_->size() * sizeof(float));
+}
+
 std::shared_ptr<const AlignedBuffer> DoubleBuffer::Share() {
   owned_ = nullptr;
   return current_;

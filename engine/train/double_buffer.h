@@ -33,6 +33,9 @@ class DoubleBuffer {
   // What next() gave becomes current; what was current, if it was not shared, next.
   void Swap();
 
+  // Of what it has beside a current block that was shared, next() included.
+  int64_t bytes() const;
+
   // The current block, immutable from now on.
   std::shared_ptr<const AlignedBuffer> Share();
   // Another one in its place.

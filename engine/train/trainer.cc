@@ -2,117 +2,24 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "engine/core/check.h"
 #include "engine/nn/predictor.h"
 #include "engine/train/add_report.h"
-#include "engine/train/batch_gradient.h"
-#include "engine/train/batches.h"
-#include "engine/train/best_epoch.h"
-#include "engine/train/divergence.h"
-#include "engine/train/double_buffer.h"
 #include "engine/train/evaluation.h"
 #include "engine/train/fit_normalization.h"
-#include "engine/train/gradient_sync.h"
-#include "engine/train/milestone.h"
-#include "engine/train/norm_sum.h"
-#include "engine/train/optimizer.h"
-#include "engine/train/row_feed.h"
 #include "engine/train/schedule.h"
+#include "engine/train/trainer_impl.h"
 
 namespace chainrule::engine {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // From which score on a sigmoid unit says yes in a validation.
 constexpr double kThreshold = 0.5;
 
-absl::Duration Since(Clock::time_point start) { return absl::FromChrono(Clock::now() - start); }
-
 }  // namespace
-
-class Trainer::Impl {
- public:
-  Impl(const Network& network, const Examples& examples, const Examples* validation,
-       TrainOptions options, ModelState state, const Executor& executor,
-       const Cancellation& cancellation, std::optional<TrainProgress> progress);
-
-  bool done() const { return done_; }
-  int64_t step() const { return step_; }
-  const TrainProgress& progress() const { return progress_; }
-
-  absl::Status Step();
-  void Interrupt();
-  ModelState Share();
-
- private:
-  int64_t batches() const { return (training_rows() + batch_size_ - 1) / batch_size_; }
-  int64_t training_rows() const { return rows_.training->size(); }
-  bool in_epoch() const { return progress_.batch < batches(); }
-  int64_t NextBatchRows() const;
-
-  absl::Status BeginCall();
-  void BeginEpoch();
-  absl::Status RunBatch();
-  UpdateBlocks Blocks();
-  absl::Status UpdateAtOnce();
-  absl::Status UpdateInParts();
-  void Commit(const BatchLoss& batch);
-  absl::Status EndEpoch();
-  absl::Status Validate(EpochReport* report);
-  void WatchForBest(const EpochReport& report);
-  bool OutOfPatience() const;
-  bool OutOfTime() const;
-  void Finish(StopReason reason);
-  void RestoreBest();
-  void Remember();
-  absl::Status Diverge(absl::string_view what);
-  void GoBack();
-
-  const Network& network_;
-  const Examples& examples_;
-  const Examples* const validation_;
-  const TrainOptions options_;
-  const Executor& executor_;
-  const Cancellation& cancellation_;
-  const Clock::time_point start_ = Clock::now();
-
-  // The model's state. `kept_normalization_` becomes `normalization_` with the first
-  // step, so that a call without one changes nothing.
-  DoubleBuffer parameters_;
-  DoubleBuffer optimizer_state_;
-  std::shared_ptr<const Normalization> kept_normalization_;
-  std::shared_ptr<const Normalization> normalization_;
-  int64_t step_;
-  int64_t optimizer_steps_;
-
-  TrainProgress progress_;
-  bool done_ = false;
-  Milestone shared_;
-  // The current optimizer state is being written over.
-  bool overwrites_ = false;
-  // Why it diverged, while it takes the steps up to the last good one again.
-  absl::Status diverged_;
-  int64_t last_good_step_ = 0;
-  RowSplit rows_;
-  int64_t batch_size_ = 0;
-  // Of the epoch `order_epoch_`; null: the rows as they came.
-  std::unique_ptr<const RowOrder> order_;
-  int64_t order_epoch_ = -1;
-  Clock::time_point epoch_start_ = start_;
-  int64_t epoch_rows_ = 0;  // learned from since epoch_start_
-
-  LocalGradientSync sync_;
-  Optimizer optimizer_;
-  NormSum norm_;
-  AlignedBuffer gradient_;
-  std::optional<BatchGradient> batch_gradient_;
-  RowFeed feed_;  // of the batches that the epoch still has
-};
 
 Trainer::Impl::Impl(const Network& network, const Examples& examples, const Examples* validation,
                     TrainOptions options, ModelState state, const Executor& executor,
@@ -196,9 +103,12 @@ int64_t Trainer::Impl::NextBatchRows() const {
 absl::Status Trainer::Impl::RunBatch() {
   progress_.learning_rate =
       options_.learning_rate.value_or(ScheduledLearningRate(network_.spec().optimizer, step_));
-  // The gradient as a whole is needed for clipping, for penalties and for other workers.
-  const bool whole = optimizer_.needs_norm() || batch_gradient_->has_penalties() || !sync_.alone();
-  return whole ? UpdateAtOnce() : UpdateInParts();
+  return InOneGradient() ? UpdateAtOnce() : UpdateInParts();
+}
+
+// Clipping, penalties and other workers need the gradient as a whole.
+bool Trainer::Impl::InOneGradient() const {
+  return optimizer_.needs_norm() || batch_gradient_->has_penalties() || !sync_.alone();
 }
 
 // The next parameters are written beside the current ones, which the other layers' gradients
@@ -274,7 +184,7 @@ absl::Status Trainer::Impl::EndEpoch() {
   report.learning_rate = progress_.learning_rate;
   report.gradient_norm = progress_.gradient_norm;
   report.model_step = step_;
-  const double seconds = absl::ToDoubleSeconds(Since(epoch_start_));
+  const double seconds = absl::ToDoubleSeconds(SinceThen(epoch_start_));
   if (seconds > 0) report.rows_per_second = static_cast<double>(epoch_rows_) / seconds;
   if (absl::Status status = Validate(&report); !status.ok()) return status;
   AddReport(std::move(report), &progress_.result);
@@ -305,67 +215,6 @@ absl::Status Trainer::Impl::Validate(EpochReport* report) {
   return absl::OkStatus();
 }
 
-void Trainer::Impl::WatchForBest(const EpochReport& report) {
-  const std::optional<EarlyStopping>& stopping = options_.early_stopping;
-  if (!stopping || !NoteBestEpoch(*stopping, report, &progress_) || !stopping->restore_best) return;
-  progress_.best_state = Share();
-  Remember();  // with it
-}
-
-bool Trainer::Impl::OutOfPatience() const {
-  return options_.early_stopping &&
-         progress_.epochs_since_best >= options_.early_stopping->patience;
-}
-
-bool Trainer::Impl::OutOfTime() const {
-  return options_.time_limit && Since(start_) >= *options_.time_limit;
-}
-
-void Trainer::Impl::Finish(StopReason reason) {
-  RestoreBest();
-  progress_.result.stop_reason = reason;
-  done_ = true;
-}
-
-void Trainer::Impl::Interrupt() {
-  RestoreBest();
-  done_ = true;
-}
-
-void Trainer::Impl::RestoreBest() {
-  std::optional<ModelState>& best = progress_.best_state;
-  if (done_ || !best || best->step == step_) return;
-  parameters_.Reset(best->parameters);
-  optimizer_state_.Reset(best->optimizer);
-  optimizer_steps_ = best->optimizer_steps;
-  best->step = ++step_;  // where it stands now: interrupted once more, nothing is restored
-}
-
-// Stops at the last good step. If that one's optimizer state is lost, its way there from
-// where the state was shared last is gone again first, to the same bits.
-absl::Status Trainer::Impl::Diverge(absl::string_view what) {
-  absl::Status why = Diverged(what, step_, progress_.result.steps_taken);
-  if (!std::exchange(overwrites_, false)) {
-    done_ = true;
-    return why;
-  }
-  diverged_ = std::move(why);
-  last_good_step_ = step_;
-  GoBack();
-  return absl::OkStatus();
-}
-
-void Trainer::Impl::GoBack() {
-  const ModelState& state = shared_.state();
-  parameters_.Reset(state.parameters);
-  optimizer_state_.Reset(state.optimizer);
-  kept_normalization_ = state.normalization;
-  step_ = state.step;
-  optimizer_steps_ = state.optimizer_steps;
-  shared_.Restore(&progress_);
-  order_epoch_ = -1;
-}
-
 void Trainer::Impl::Remember() {
   shared_.Set({.parameters = parameters_.Share(),
                .optimizer = optimizer_state_.Share(),
@@ -373,6 +222,21 @@ void Trainer::Impl::Remember() {
                .step = step_,
                .optimizer_steps = optimizer_steps_},
               &progress_);
+}
+
+// What it takes while steps follow one another; the state that was shared last is others' too.
+int64_t Trainer::Impl::memory_bytes() const {
+  int64_t bytes = parameters_.bytes() + optimizer_state_.bytes();
+  if (batch_gradient_) bytes += batch_gradient_->memory_bytes();
+  if (batch_gradient_ && (InOneGradient() || batch_size_ > kMaxBlockRows)) {
+    bytes += static_cast<int64_t>(gradient_.size() * sizeof(float));  // else hardly touched
+  }
+  const std::optional<ModelState>& best = progress_.best_state;
+  if (best && best->parameters != shared_.state().parameters) {
+    bytes +=
+        static_cast<int64_t>((best->parameters->size() + best->optimizer->size()) * sizeof(float));
+  }
+  return bytes;
 }
 
 ModelState Trainer::Impl::Share() {
@@ -394,6 +258,7 @@ absl::Status Trainer::Step() { return impl_->Step(); }
 void Trainer::Interrupt() { impl_->Interrupt(); }
 ModelState Trainer::Share() { return impl_->Share(); }
 int64_t Trainer::step() const { return impl_->step(); }
+int64_t Trainer::memory_bytes() const { return impl_->memory_bytes(); }
 const TrainResult& Trainer::result() const { return impl_->progress().result; }
 const TrainProgress& Trainer::progress() const { return impl_->progress(); }
 

@@ -112,6 +112,8 @@ class Trainer {
   // The state as it is, immutable from now on.
   ModelState Share();
   int64_t step() const;
+  // What it takes of memory beside the state that was shared last, rows apart.
+  int64_t memory_bytes() const;
   // Reports of the epochs done; grows. The last element is complete.
   const TrainResult& result() const;
   const TrainProgress& progress() const;

@@ -28,9 +28,6 @@
 
 namespace chainrule::server {
 
-// Of a training: its buffers, and with restore_best a second state.
-enum class TrainingHolds : uint8_t { kNothing, kBuffers, kBuffersAndBest };
-
 class Journal : public std::enable_shared_from_this<Journal> {
  public:
   // Called once, on the log's thread or, if nothing waits, on the caller's: OK, and the
@@ -47,9 +44,9 @@ class Journal : public std::enable_shared_from_this<Journal> {
   // Those that were shown before and that readers still have.
   std::vector<std::shared_ptr<const Snapshot>> Passed() const;
   int64_t durable_step();
-  // What a training holds now, for the memory that the model reports.
-  void SetTraining(TrainingHolds held) { training_.store(held, std::memory_order_relaxed); }
-  TrainingHolds training() const { return training_.load(std::memory_order_relaxed); }
+  // What a training takes now, for the memory that the model reports.
+  void SetTrainingBytes(int64_t bytes) { training_bytes_.store(bytes, std::memory_order_relaxed); }
+  int64_t training_bytes() const { return training_bytes_.load(std::memory_order_relaxed); }
   // The same of the request window.
   void SetWindowBytes(int64_t bytes) { window_bytes_.store(bytes, std::memory_order_relaxed); }
   int64_t window_bytes() const { return window_bytes_.load(std::memory_order_relaxed); }
@@ -98,7 +95,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
   void CountDurable(uint64_t synced) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Keeper* const keeper_;
-  std::atomic<TrainingHolds> training_{TrainingHolds::kNothing};
+  std::atomic<int64_t> training_bytes_{0};
   std::atomic<int64_t> window_bytes_{0};
   mutable engine::Mutex mutex_;
   std::shared_ptr<const ModelSettings> settings_ ABSL_GUARDED_BY(mutex_);

@@ -148,7 +148,7 @@ void Model::Impl::FailCancelled() {
 
 void Model::Impl::FailRunning(const absl::Status& status) {
   if (running_ == nullptr) return;
-  numbers_.SetTraining(TrainingHolds::kNothing);
+  numbers_.SetTrainingBytes(0);
   std::exchange(running_, nullptr)->Fail(status);
 }
 

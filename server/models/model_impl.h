@@ -107,7 +107,7 @@ class Model::Impl {
   std::optional<Numbers::Capture> Capture();
   bool StillHolds(const Numbers::Capture& capture);
   absl::Status PutCheckpoint(const Numbers::Capture& capture);
-  int64_t WriterBytes(const engine::ModelState& state) const;
+  int64_t WriterBytes() const { return journal_->window_bytes() + journal_->training_bytes(); }
   bool UnloadLive();
   bool UnloadVersion(int64_t number);
   bool IsRead() const;

@@ -12,7 +12,7 @@ using engine::MutexLock;
 
 // What a model takes beside its blocks: its own objects, the queue, the window and the
 // spec, twice. Measured; memory_test holds it to the truth.
-constexpr int64_t kModelBytes = 5'500;
+constexpr int64_t kModelBytes = 5'900;
 constexpr int64_t kLayerBytes = 100;
 // The same of what is known of its place in a store.
 constexpr int64_t kStoredBytes = 700;
@@ -88,7 +88,7 @@ std::vector<Model::Resident> Model::Impl::Residents() const {
   MemoryCount count;
   journal_->Visit([&](const std::shared_ptr<const Snapshot>& live) {
     if (live == nullptr) return;
-    residents.push_back({0, count.Of(*live) + WriterBytes(live->state()), last_use_.load()});
+    residents.push_back({0, count.Of(*live) + WriterBytes(), last_use_.load()});
   });
   const std::vector<std::shared_ptr<const Snapshot>> passed = journal_->Passed();
   MutexLock lock(&mutex_);
@@ -99,18 +99,6 @@ std::vector<Model::Resident> Model::Impl::Residents() const {
   for (const std::shared_ptr<const Snapshot>& snapshot : passed) bytes += count.Of(*snapshot);
   if (bytes > 0) residents.push_back({Resident::kPassed, bytes});
   return residents;
-}
-
-// What the writer has beside what readers see: while it trains the current state, the next
-// parameters and a gradient, and perhaps the best state.
-int64_t Model::Impl::WriterBytes(const engine::ModelState& state) const {
-  int64_t bytes = journal_->window_bytes();
-  const TrainingHolds held = journal_->training();
-  if (held == TrainingHolds::kNothing) return bytes;
-  const int64_t parameters = Bytes(*state.parameters);
-  const int64_t optimizer = Bytes(*state.optimizer);
-  const int64_t best = held == TrainingHolds::kBuffersAndBest ? parameters + optimizer : 0;
-  return bytes + 3 * parameters + optimizer + best;
 }
 
 bool Model::Impl::Unload(int64_t version) {

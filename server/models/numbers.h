@@ -92,7 +92,7 @@ class Numbers : public Writer {
   void Show(engine::ModelState state) override { journal_->ShowSteps(std::move(state)); }
   void Commit(engine::ModelState state, Record record, Journal::Done done) override;
   void Then(Journal::Done done) override { journal_->Then(std::move(done)); }
-  void SetTraining(TrainingHolds held) override { journal_->SetTraining(held); }
+  void SetTrainingBytes(int64_t bytes) override { journal_->SetTrainingBytes(bytes); }
 
  private:
   void Forget();

@@ -41,7 +41,7 @@ class Replacement : public Writer {
   void Show(engine::ModelState /*state*/) override {}
   void Commit(engine::ModelState state, Record record, Journal::Done done) override;
   void Then(Journal::Done done) override { done(absl::OkStatus(), state_.step); }
-  void SetTraining(TrainingHolds /*held*/) override {}
+  void SetTrainingBytes(int64_t /*bytes*/) override {}
 
  private:
   const std::string id_;

@@ -72,11 +72,11 @@ class TrainWrite : public Write {
     if (absl::Status status = CheckNormalization(*writer, progress); !status.ok()) {
       return Answer(std::move(status));
     }
-    writer->SetTraining(Holds());
     network_ = writer->network();
     trainer_ =
         std::make_unique<Trainer>(*network_, input_->examples, Validation(), options_,
                                   writer->state(), executor, cancellation(), std::move(progress));
+    writer->SetTrainingBytes(trainer_->memory_bytes());
     told_ = trainer_->progress().epoch;
     kept_ = absl::Now();
     return std::nullopt;
@@ -123,6 +123,7 @@ class TrainWrite : public Write {
       }
       Report(writer);
       if (absl::Now() >= until && !trainer_->done()) {
+        writer->SetTrainingBytes(trainer_->memory_bytes());
         Show(writer);
         return false;
       }
@@ -184,17 +185,13 @@ class TrainWrite : public Write {
     End(writer, reply, reply, std::move(body));
   }
 
-  TrainingHolds Holds() const {
-    const bool keeps_best = options_.early_stopping && options_.early_stopping->restore_best;
-    return keeps_best ? TrainingHolds::kBuffersAndBest : TrainingHolds::kBuffers;
-  }
-
-  // What it takes to do it again, or the numbers after it, whichever is smaller.
+  // What it takes to do it again, or the numbers after it, whichever is smaller. When patience
+  // is out hangs on every bit: that is not left to a replay on another processor.
   RecordBody Body(const Writer& writer) const {
     if (!writer.keeps()) return std::monostate();
-    const bool replayable = repeatable_ && !options_.time_limit.has_value() &&
-                            !input_->validation.has_value() &&
-                            input_->examples.spooled() == nullptr;
+    const bool replayable =
+        repeatable_ && !options_.time_limit.has_value() && !options_.early_stopping.has_value() &&
+        !input_->validation.has_value() && input_->examples.spooled() == nullptr;
     if (!replayable || BodyBytes(input_->examples, *network_) >= StateBytes(*network_)) {
       return NumbersBody(writer);
     }
@@ -223,7 +220,7 @@ class TrainWrite : public Write {
     Journal::Done tell = TellReports();
     trainer_.reset();
     input_.reset();
-    writer->SetTraining(TrainingHolds::kNothing);
+    writer->SetTrainingBytes(0);
     writer->Commit(
         std::move(state), MakeRecord(std::move(outcome), std::move(body)),
         [tell = std::move(tell), done = AnswerWith<TrainReply>(done_, std::move(answer))](

@@ -53,8 +53,8 @@ class Writer {
   virtual void Commit(engine::ModelState state, Record record, Journal::Done done) = 0;
   // Calls `done` when the log has all that came before.
   virtual void Then(Journal::Done done) = 0;
-  // What a training holds now, for the memory that the model reports.
-  virtual void SetTraining(TrainingHolds held) = 0;
+  // What a training takes now, for the memory that the model reports.
+  virtual void SetTrainingBytes(int64_t bytes) = 0;
 };
 
 class Write {

@@ -115,6 +115,26 @@ TEST_F(EarlyStoppingTest, InterruptRestoresTheBestState) {
   EXPECT_EQ(resumed.step(), before + 1) << "the best state was in place";
 }
 
+// The last step of an epoch was taken, its validation was not; the best state was put back.
+TEST_F(EarlyStoppingTest, EpochThatWasInterruptedInItsValidationCostsNoPatience) {
+  const TrainOptions options = {
+      .epochs = 400, .early_stopping = EarlyStopping{.patience = 1, .restore_best = true}};
+  Trainer first(network_, examples_, &validation_, options, InitialState(network_, {}), executor_,
+                never_);
+  ASSERT_TRUE(first.Step().ok());
+  ASSERT_FALSE(first.done());
+  TrainProgress progress = first.progress();
+  ASSERT_EQ(progress.best_state->step, first.step());
+  progress.batch = 1;
+  Trainer resumed(network_, examples_, &validation_, options, first.Share(), executor_, never_,
+                  progress);
+  ASSERT_TRUE(resumed.Step().ok());
+  EXPECT_FALSE(resumed.done());
+  EXPECT_EQ(resumed.progress().epoch, 2);
+  EXPECT_EQ(resumed.progress().epochs_since_best, 0);
+  EXPECT_EQ(resumed.step(), first.step());
+}
+
 // The limit is looked at after each step: this one ends a call that is past its best.
 TEST_F(EarlyStoppingTest, TimeLimitRestoresTheBestState) {
   Trainer first = Make({.patience = 50, .restore_best = true});

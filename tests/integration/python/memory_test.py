@@ -2,6 +2,7 @@
 """memory_test.py SERVER FOLDER: what models say they take, against what the process takes of
 the machine: resident pages, as /proc tells them, of a server with a data folder."""
 
+import array
 import pathlib
 import resource
 import sys
@@ -83,6 +84,31 @@ class MemoryTest(unittest.TestCase):
                 self.assert_takes(told, before, told)
         self.delete("large")
         self.assert_takes(0, before, told)
+
+    def test_a_large_model_takes_what_it_says_while_it_trains(self):
+        """Few rows, so that a call's own memory does not show beside the model's."""
+        for _ in self.use("first", 20, 20):
+            pass
+        for name, rows in (("narrow", 32), ("wide", 1024)):
+            with self.subTest(name):
+                before = self.resident()
+                self.create(name, INPUTS, HIDDEN)
+                values = array.array("f", [0.001 * (i % 7) for i in range(rows * INPUTS)]).tobytes()
+                fit = TrainingServiceStub(self.channel).Fit(iter((
+                    training_service_pb2.FitRequest(header=training_service_pb2.FitHeader(
+                        model=f"models/{name}", epochs=1_000_000, batch_size=rows)),
+                    training_service_pb2.FitRequest(examples=tensor_pb2.Examples(
+                        inputs=tensor_pb2.Tensor(shape=[rows, INPUTS], raw=values),
+                        targets=tensor_pb2.Tensor(shape=[rows, 1], raw=bytes(4 * rows)))))))
+                while next(fit).WhichOneof("kind") != "epoch_report":
+                    pass
+                next(fit)
+                told = self.told(name)
+                self.assertGreater(told, 100_000_000)
+                self.assert_takes(told, before + len(values), told)
+                fit.cancel()
+                self.delete(name)
+                self.assert_takes(0, before, told)
 
     def test_a_thousand_small_models_take_what_they_say_and_give_it_back(self):
         names = [f"small-{i}" for i in range(SMALL_MODELS)]

@@ -50,6 +50,24 @@ TEST(InexactReplayTest, InexactReplayIsServedWhileItsCheckpointCannotBeWritten) 
   EXPECT_EQ(models.inexact().size(), 1U);
 }
 
+// Another processor's last bits might end it after another epoch: its numbers are kept.
+TEST(InexactReplayTest, TrainingThatMayStopEarlyIsNotReplayed) {
+  KeptModels models(Limits(), {.numerics = "one"});
+  models.Create("iris");
+  Answer<TrainReply> trained;
+  TrainCall call = TestCall(50, &trained);
+  call.options.early_stopping = engine::EarlyStopping{.patience = 1, .min_delta = 0.001};
+  models.Find("iris")->Train(std::move(call));
+  models.RunAll();
+  ASSERT_TRUE(trained.Get().ok());
+  const std::vector<float> before = models.ParametersOf("iris");
+  models.set_numerics("two");
+  models.Crash();
+  EXPECT_EQ(models.ParametersOf("iris"), before);
+  EXPECT_EQ(models.Find("iris")->Describe().step, trained.Get()->model_step);
+  EXPECT_TRUE(models.inexact().empty());
+}
+
 // What does not depend on arithmetic comes back to the bit on any processor.
 TEST(InexactReplayTest, RecordsThatAreNotComputedAreExactEverywhere) {
   KeptModels models(Limits(), {.numerics = "one"});
