@@ -139,7 +139,7 @@ void AddFlags(Options* options, FlagTable* table) {
   table->Group("How it runs");
   table->Number("threads", &options->threads, "cores for arithmetic; 0: all");
   table->Bytes("fit_memory", &options->fit_memory,
-               "of the rows of one Fit; more go to a temporary file");
+               "of the rows of one Fit; more go to a temporary file, while the disk has room");
   table->Bytes("model_memory", &options->model_memory,
                "for models, of which those used longest ago leave it; 0: half of what there is");
   table->Bytes("grpc_memory", &options->grpc_memory, "for gRPC's own buffers, in all");

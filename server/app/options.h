@@ -54,7 +54,8 @@ struct Options {
   // Cores for arithmetic. 0: all there are.
   int threads = 0;
   // Of the rows of one Fit, in bytes: when they take more they go to a file without a name,
-  // up to max_fit_bytes. Several times this, for as many calls at once, must fit into memory.
+  // up to max_fit_bytes, and while its disk keeps room for the log (SpoolFile::KeptFree).
+  // Several times this, for as many calls at once, must fit into memory.
   int64_t fit_memory = int64_t{64} << 20;
   // What models' numbers may take, in bytes; 0: half of what the machine or the container
   // has. Beyond it what was used longest ago leaves memory, and comes back when it is

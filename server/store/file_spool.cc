@@ -11,15 +11,17 @@ namespace {
 using engine::ElementType;
 using engine::ExampleChunk;
 
-// So that small rows are not a write each.
+// So that small rows are not a write each, nor a look at the disk.
 constexpr size_t kBufferBytes = size_t{1} << 20;
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<engine::RowSpool>> FileSpool::Create(const std::string& folder,
                                                                     int64_t input_width,
-                                                                    int64_t output_width) {
-  absl::StatusOr<std::shared_ptr<const SpoolFile>> file = SpoolFile::Create(folder);
+                                                                    int64_t output_width,
+                                                                    LookAtDisk look) {
+  absl::StatusOr<std::shared_ptr<const SpoolFile>> file =
+      SpoolFile::Create(folder, std::move(look));
   if (!file.ok()) return file.status();
   return std::unique_ptr<engine::RowSpool>(
       new FileSpool(*std::move(file), input_width, output_width));

@@ -24,7 +24,8 @@ class FileSpool : public engine::RowSpool {
   // A file in `folder`, for rows of these widths. UNAVAILABLE, STORAGE_FAILED.
   static absl::StatusOr<std::unique_ptr<engine::RowSpool>> Create(const std::string& folder,
                                                                   int64_t input_width,
-                                                                  int64_t output_width);
+                                                                  int64_t output_width,
+                                                                  LookAtDisk look = SpaceOfDisk);
 
   absl::Status Append(const engine::ExampleChunk& chunk) override;
   absl::StatusOr<std::shared_ptr<const engine::SpooledRows>> Finish() override;

@@ -1,12 +1,14 @@
 #include "server/store/spool_file.h"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/store/errors.h"
@@ -18,6 +20,11 @@ absl::Status Failed(absl::string_view what, int error) {
   return StorageFailed(
       absl::StrCat("the spool of this call: ", what, ": ", std::generic_category().message(error)));
 }
+
+// Four of the log's segments, as long as they are by default: what is written while their
+// checkpoints are, and the checkpoints.
+constexpr int64_t kKeptFree = int64_t{256} << 20;
+constexpr int64_t kLargestPart = 10;
 
 // Not every file system has files without a name from the start.
 int OpenNameless(const std::string& folder) {
@@ -43,17 +50,41 @@ std::span<iovec> Rest(std::span<iovec> parts, size_t bytes) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const SpoolFile>> SpoolFile::Create(const std::string& folder) {
+// Whether a disk that does not say is full is for the write to say.
+DiskSpace SpaceOfDisk(int descriptor) {
+  struct statvfs disk {};
+  if (fstatvfs(descriptor, &disk) != 0) return {};
+  return {static_cast<int64_t>(disk.f_bavail * disk.f_frsize),
+          static_cast<int64_t>(disk.f_blocks * disk.f_frsize)};
+}
+
+int64_t SpoolFile::KeptFree(int64_t total_bytes) {
+  return std::min(kKeptFree, total_bytes / kLargestPart);
+}
+
+absl::StatusOr<std::shared_ptr<const SpoolFile>> SpoolFile::Create(const std::string& folder,
+                                                                   LookAtDisk look) {
   const int descriptor = OpenNameless(folder);
   if (descriptor < 0) return Failed(absl::StrCat("open in ", folder), errno);
   // Rows are read in any order: what nobody asked for is not worth reading.
   posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
-  return std::make_shared<const SpoolFile>(descriptor);
+  return std::make_shared<const SpoolFile>(descriptor, std::move(look));
 }
 
 SpoolFile::~SpoolFile() { close(descriptor_); }
 
+absl::Status SpoolFile::CheckRoom(int64_t bytes) const {
+  const DiskSpace disk = look_(descriptor_);
+  const int64_t kept = KeptFree(disk.total);
+  if (disk.total == 0 || disk.free - bytes >= kept) return absl::OkStatus();
+  return StorageFailed(absl::StrCat("the spool of this call: ", disk.free,
+                                    " bytes are free on its disk, and ", kept,
+                                    " are kept free for the log; nothing was learned"));
+}
+
 absl::Status SpoolFile::Write(absl::string_view bytes, int64_t offset) const {
+  absl::Status room = CheckRoom(static_cast<int64_t>(bytes.size()));
+  if (!room.ok()) return room;
   while (!bytes.empty()) {
     const ssize_t count = pwrite(descriptor_, bytes.data(), bytes.size(), offset);
     if (count < 0 && errno == EINTR) continue;

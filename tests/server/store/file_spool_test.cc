@@ -1,8 +1,10 @@
 #include "server/store/file_spool.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -10,6 +12,7 @@
 #include <numeric>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/core/error.h"
 
 namespace chainrule::server {
@@ -18,6 +21,7 @@ namespace {
 using engine::ElementType;
 using engine::ExampleChunk;
 using engine::Examples;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -204,6 +208,87 @@ TEST_F(FileSpoolTest, ADiskThatIsFullIsTold) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("nothing was learned"));
   EXPECT_EQ(spool->Append(Chunk({}, 0, 1).get()), status);
   EXPECT_EQ(spool->Finish().status(), status);
+}
+
+// Of 100,000 rows, each 3 + 2 floats.
+constexpr int64_t kChunkRows = 100'000;
+constexpr int64_t kChunkBytes = kChunkRows * (kInputs + kOutputs) * 4;
+
+// A disk with room for `chunks` chunks before what is kept free of it.
+class Disk {
+ public:
+  Disk(int64_t total, int64_t chunks)
+      : space_{SpoolFile::KeptFree(total) + chunks * kChunkBytes, total} {}
+  LookAtDisk Look() {
+    return [this](int descriptor) {
+      ++looks_;
+      struct stat file {};
+      fstat(descriptor, &file);
+      return DiskSpace{space_.free - file.st_size, space_.total};
+    };
+  }
+  int64_t looks() const { return looks_; }
+
+ private:
+  const DiskSpace space_;
+  int64_t looks_ = 0;
+};
+
+TEST_F(FileSpoolTest, LeavesRoomForTheLog) {
+  for (const int64_t total : {int64_t{100} << 20, int64_t{252} << 30}) {
+    Disk disk(total, 3);
+    const auto spool = *FileSpool::Create(folder_, kInputs, kOutputs, disk.Look());
+    absl::Status status;
+    int64_t chunks = 0;
+    for (; status.ok() && chunks < 10; ++chunks) {
+      status = spool->Append(Chunk({}, 0, kChunkRows).get());
+    }
+    EXPECT_EQ(chunks, 4);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(engine::GetErrorDetail(status).reason, "STORAGE_FAILED");
+    EXPECT_THAT(std::string(status.message()),
+                ContainsRegex(absl::StrCat("the spool of this call: [0-9]+ bytes are free on its "
+                                           "disk, and ",
+                                           SpoolFile::KeptFree(total),
+                                           " are kept free for the log; nothing was learned")));
+    EXPECT_EQ(spool->Finish().status(), status);
+  }
+}
+
+TEST_F(FileSpoolTest, LooksAtTheDiskOnceAMebibyte) {
+  Disk disk(int64_t{1} << 40, 100);
+  const auto spool = *FileSpool::Create(folder_, kInputs, kOutputs, disk.Look());
+  for (int64_t row = 0; row < kChunkRows; ++row) {
+    ASSERT_TRUE(spool->Append(Chunk({}, row, 1).get()).ok());
+  }
+  ASSERT_TRUE(spool->Finish().ok());
+  EXPECT_EQ(disk.looks(), kChunkBytes / (1 << 20) + 1);
+}
+
+TEST_F(FileSpoolTest, ADiskThatDoesNotSayItsSizeIsWrittenTo) {
+  const auto spool =
+      *FileSpool::Create(folder_, kInputs, kOutputs, [](int) { return DiskSpace(); });
+  ASSERT_TRUE(spool->Append(Chunk({}, 0, kChunkRows).get()).ok());
+  EXPECT_TRUE(spool->Finish().ok());
+}
+
+TEST_F(FileSpoolTest, ASmallDiskHasRoomForSpools) {
+  for (const int64_t total : {int64_t{1}, int64_t{1} << 20, int64_t{1} << 30, int64_t{1} << 40}) {
+    EXPECT_LE(SpoolFile::KeptFree(total), total / 10);
+  }
+  EXPECT_EQ(SpoolFile::KeptFree(int64_t{1} << 40), int64_t{256} << 20);
+}
+
+TEST_F(FileSpoolTest, TheRealDiskSaysWhatIsFree) {
+  const int descriptor = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_GE(descriptor, 0);
+  const DiskSpace disk = SpaceOfDisk(descriptor);
+  close(descriptor);
+  const auto told = std::filesystem::space(folder_);
+  EXPECT_EQ(disk.total, static_cast<int64_t>(told.capacity));
+  EXPECT_GT(disk.free, 0);
+  EXPECT_LE(disk.free, disk.total);
+  EXPECT_EQ(SpaceOfDisk(-1).total, 0);
 }
 
 TEST_F(FileSpoolTest, AFileThatLostItsRowsIsToldAndEndsNothing) {
