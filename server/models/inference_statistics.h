@@ -84,6 +84,11 @@ class InferenceStatistics {
     engine::MutexLock lock(&mutex_);
     sums_[version].totals.fail.Add(1, ns);
   }
+  // Forgets a version that was deleted. What is asked of it ends later adds to it anew.
+  void Erase(int64_t version) {
+    engine::MutexLock lock(&mutex_);
+    sums_.erase(version);
+  }
   // By version; those that nothing was asked of are not there.
   std::map<int64_t, Sums> Get() const {
     engine::MutexLock lock(&mutex_);

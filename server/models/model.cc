@@ -104,7 +104,9 @@ absl::StatusOr<VersionDescription> Model::Publish(std::map<std::string, std::str
 }
 
 absl::StatusOr<VersionDescription> Model::DeleteVersion(int64_t number, Stamp stamp) {
-  return impl_->DeleteVersion(number, stamp);
+  absl::StatusOr<VersionDescription> deleted = impl_->DeleteVersion(number, stamp);
+  if (deleted.ok()) statistics_.Erase(number);
+  return deleted;
 }
 
 absl::StatusOr<ModelDescription> Model::SetAlias(const std::string& alias,

@@ -31,13 +31,19 @@ void ForModels(const Registry& registry, Visit visit) {
   } while (!after.empty());
 }
 
+// Not of a version that was deleted, of which a prediction that was on its way was counted.
+bool IsThere(const Model& model, int64_t version) {
+  return version == 0 || model.GetVersion(version).ok();
+}
+
 void AddModelStatistics(Model* model, int64_t version, bool all_versions,
                         inference::ModelStatisticsResponse* response) {
   const ModelDescription description = model->Describe();
   auto all = model->statistics().Get();
   all.try_emplace(version);
   for (const auto& [number, sums] : all) {
-    if (!all_versions && number != version) continue;
+    const bool asked = number == version || (all_versions && IsThere(*model, number));
+    if (!asked) continue;
     WriteStatistics(description, number, sums, response->add_model_stats());
   }
 }
@@ -85,12 +91,12 @@ InferenceServiceImpl::InferenceServiceImpl(const Environment* environment, std::
   service.AddProbe("ServerReady", this, &InferenceServiceImpl::ServerReady);
   service.AddProbe("ModelReady", this, &InferenceServiceImpl::ModelReady);
   service.AddUnary("ServerMetadata", this, &InferenceServiceImpl::ServerMetadata);
-  service.AddWorked("ModelMetadata", environment->clerks, this,
+  service.AddWorked("ModelMetadata", environment->readers, this,
                     &InferenceServiceImpl::ModelMetadata);
-  service.AddWorked("ModelConfig", environment->clerks, this, &InferenceServiceImpl::ModelConfig);
-  service.AddWorked("ModelStatistics", environment->clerks, this,
+  service.AddWorked("ModelConfig", environment->readers, this, &InferenceServiceImpl::ModelConfig);
+  service.AddWorked("ModelStatistics", environment->readers, this,
                     &InferenceServiceImpl::ModelStatistics);
-  service.AddWorked("RepositoryIndex", environment->clerks, this,
+  service.AddWorked("RepositoryIndex", environment->readers, this,
                     &InferenceServiceImpl::RepositoryIndex);
   service.AddUnary("ModelInfer", this, &InferenceServiceImpl::ModelInfer);
 }
@@ -177,6 +183,7 @@ absl::Status InferenceServiceImpl::ModelInfer(InferCall* call) {
   if (!found.ok()) return found.status();
   const absl::StatusOr<InferArguments> arguments = CheckInfer(call->request(), found->context);
   if (!arguments.ok()) return arguments.status();
+  if (absl::Status full = call->scope().Grow(arguments->reply_bytes); !full.ok()) return full;
   call->scope().AddRows(arguments->inputs.rows);
   PredictCall predict;
   predict.model = std::move(found->model);
@@ -184,6 +191,7 @@ absl::Status InferenceServiceImpl::ModelInfer(InferCall* call) {
   predict.version = found->version;
   predict.inputs = arguments->inputs.elements;
   predict.rows = arguments->inputs.rows;
+  predict.reply_bytes = arguments->reply_bytes;
   predict.place = [call, arguments = *arguments](const Snapshot& snapshot,
                                                  engine::MatrixView* outputs,
                                                  engine::MatrixView* logits) {

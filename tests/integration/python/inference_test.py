@@ -3,11 +3,9 @@
 nothing of chainrule.v1 where it infers: good and bad input, raw and typed, during training."""
 
 import json
-import pathlib
 import random
 import struct
 import sys
-import tempfile
 import unittest
 
 import grpc
@@ -25,26 +23,10 @@ from chainrule.v1.prediction_service_pb2_grpc import PredictionServiceStub  # no
 from chainrule.v1.training_service_pb2_grpc import TrainingServiceStub  # noqa: E402
 from inference import grpc_service_pb2 as oip  # noqa: E402
 from inference.grpc_service_pb2_grpc import GRPCInferenceServiceStub  # noqa: E402
+from inference_calls import ROWS, WIDTH, flat, index, infer_request  # noqa: E402
 
-WIDTH = 4
 FEATURES = ["a", "b", "c", "d"]
 CLASSES = ["low", "mid \"quoted\"", "high"]
-ROWS = [[0.5, -1.0, 2.0, 3.0], [1.0, 0.0, -2.0, 7.0]]
-
-
-def infer_request(model="m", datatype="FP32", shape=None, raw=None, **contents):
-    request = oip.ModelInferRequest(model_name=model, id="call-7")
-    tensor = request.inputs.add(name="input", datatype=datatype,
-                                shape=[len(ROWS), WIDTH] if shape is None else shape)
-    if raw is not None:
-        request.raw_input_contents.append(raw)
-    for field, values in contents.items():
-        getattr(tensor.contents, field).extend(values)
-    return request
-
-
-def flat(rows):
-    return [value for row in rows for value in row]
 
 
 class InferenceTest(unittest.TestCase):
@@ -229,22 +211,33 @@ class InferenceTest(unittest.TestCase):
         names = {s.name for s in self.stub.ModelStatistics(oip.ModelStatisticsRequest()).model_stats}
         self.assertLessEqual({"m", "other"}, names)
 
-    def index(self, stub=None, **request):
-        answer = (stub or self.stub).RepositoryIndex(oip.RepositoryIndexRequest(**request))
-        return {(model.name, model.version): (model.state, model.reason)
-                for model in answer.models}
+    def test_statistics_of_a_deleted_version_go_with_it(self):
+        self.create("forgotten")
+
+        def versions():
+            return [stats.version for stats in self.stub.ModelStatistics(
+                oip.ModelStatisticsRequest(name="forgotten")).model_stats]
+        request = infer_request(model="forgotten", fp32_contents=flat(ROWS))
+        for request.model_version in ("1", "2"):
+            self.models.PublishVersion(model_service_pb2.PublishVersionRequest(
+                model="models/forgotten"))
+            self.stub.ModelInfer(request)
+        self.assertEqual(versions(), ["", "1", "2"])
+        self.models.DeleteModelVersion(model_service_pb2.DeleteModelVersionRequest(
+            name="models/forgotten@1"))
+        self.assertEqual(versions(), ["", "2"])
 
     def test_the_index_lists_the_models_and_their_versions(self):
         self.create("indexed")
         for _ in range(2):
             self.models.PublishVersion(model_service_pb2.PublishVersionRequest(
                 model="models/indexed"))
-        index = self.index(ready=True)
+        found = index(self.stub, ready=True)
         for entry in [("m", ""), ("other", ""), ("indexed", ""), ("indexed", "1"),
                       ("indexed", "2")]:
-            self.assertEqual(index[entry], ("READY", ""))
+            self.assertEqual(found[entry], ("READY", ""))
         self.models.DeleteModel(model_service_pb2.DeleteModelRequest(name="models/indexed"))
-        self.assertFalse([entry for entry in self.index() if entry[0] == "indexed"])
+        self.assertFalse([entry for entry in index(self.stub) if entry[0] == "indexed"])
         self.assertFalse(self.stub.ModelReady(oip.ModelReadyRequest(name="indexed")).ready)
 
     def create(self, name):
@@ -309,85 +302,6 @@ class InferenceTest(unittest.TestCase):
             steps.add(reply.parameters["model_step"].int64_param)
         self.assertFalse(training.done())
         training.cancel()
-
-
-class StoredModelsTest(unittest.TestCase):
-    """Models whose numbers are on the disk: cold ones, and one that is damaged."""
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.data = pathlib.Path(folder.name) / "data"
-
-    def serve(self):
-        server = harness.ServerProcess(SERVER, f"--data_dir={self.data}")
-        self.addCleanup(server.__exit__)
-        channel = grpc.insecure_channel(server.address)
-        self.addCleanup(channel.close)
-        return server, ModelServiceStub(channel), GRPCInferenceServiceStub(channel)
-
-    def damage(self, weights):
-        [file] = self.data.glob(f"weights/{weights}")
-        content = bytearray(file.read_bytes())
-        content[-5] ^= 1
-        file.write_bytes(content)
-
-    def test_cold_ones_are_ready_and_a_damaged_one_is_not_once_that_is_seen(self):
-        server, models, stub = self.serve()
-        spec = model_pb2.ModelSpec(input_width=WIDTH, layers=[model_pb2.LayerSpec(units=3)])
-        uids = {}
-        for name in ("sound", "damaged"):
-            uids[name] = models.CreateModel(model_service_pb2.CreateModelRequest(
-                model_id=name, model=model_pb2.Model(spec=spec))).uid
-        models.PublishVersion(model_service_pb2.PublishVersionRequest(model="models/damaged"))
-        wanted = stub.ModelInfer(infer_request(model="sound", fp32_contents=flat(ROWS)))
-        self.assertEqual(server.stop()[0], 0)
-        self.damage(f"{uids['damaged']}-checkpoint-*")
-        _, _, stub = self.serve()
-        for name in uids:
-            self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name=name)).ready)
-        self.assertEqual(stub.ModelInfer(infer_request(model="sound", fp32_contents=flat(ROWS))),
-                         wanted)
-        with self.assertRaises(grpc.RpcError) as raised:
-            stub.ModelInfer(infer_request(model="damaged", fp32_contents=flat(ROWS)))
-        self.assertEqual(raised.exception.code(), grpc.StatusCode.DATA_LOSS)
-        self.assertFalse(stub.ModelReady(oip.ModelReadyRequest(name="damaged")).ready)
-        self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name="sound")).ready)
-        index = InferenceTest.index(self, stub)
-        self.assertEqual(index[("sound", "")], ("READY", ""))
-        state, reason = index[("damaged", "")]
-        self.assertEqual(state, "UNAVAILABLE")
-        self.assertIn("damaged", reason)
-        self.assertEqual(index[("damaged", "1")], ("READY", ""))
-        self.assertNotIn(("damaged", ""), InferenceTest.index(self, stub, ready=True))
-        versioned = infer_request(model="damaged", fp32_contents=flat(ROWS))
-        versioned.model_version = "1"
-        self.assertEqual(len(stub.ModelInfer(versioned).outputs[0].contents.fp32_contents), 6)
-
-    def test_a_damaged_version_is_not_ready_once_that_is_seen(self):
-        server, models, stub = self.serve()
-        spec = model_pb2.ModelSpec(input_width=WIDTH, layers=[model_pb2.LayerSpec(units=3)])
-        uid = models.CreateModel(model_service_pb2.CreateModelRequest(
-            model_id="m", model=model_pb2.Model(spec=spec))).uid
-        for _ in range(2):
-            models.PublishVersion(model_service_pb2.PublishVersionRequest(model="models/m"))
-        self.assertEqual(server.stop()[0], 0)
-        self.damage(f"{uid}-version-1*")
-        _, models, stub = self.serve()
-        for version in ("1", "2"):
-            self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name="m", version=version)).ready)
-        request = infer_request(fp32_contents=flat(ROWS))
-        request.model_version = "1"
-        with self.assertRaises(grpc.RpcError) as raised:
-            stub.ModelInfer(request)
-        self.assertEqual(raised.exception.code(), grpc.StatusCode.DATA_LOSS)
-        self.assertFalse(stub.ModelReady(oip.ModelReadyRequest(name="m", version="1")).ready)
-        self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name="m", version="2")).ready)
-        self.assertTrue(stub.ModelReady(oip.ModelReadyRequest(name="m")).ready)
-        index = InferenceTest.index(self, stub)
-        self.assertEqual(index[("m", "1")][0], "UNAVAILABLE")
-        self.assertEqual(index[("m", "2")], ("READY", ""))
-        self.assertNotIn(("m", "1"), InferenceTest.index(self, stub, ready=True))
 
 
 if __name__ == "__main__":

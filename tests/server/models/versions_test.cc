@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Key;
 using ::testing::Pair;
 
 constexpr char kId[] = "919108f7-52d1-4320-9bac-f847db4148a8";
@@ -109,6 +110,17 @@ TEST_F(VersionsTest, NumberOfADeletedVersionIsNotGivenAgain) {
   models_.Crash();
   EXPECT_EQ(Publish(), 3);
   EXPECT_EQ(Reason(models_.Find("iris")->LoadVersion(2).status()), "VERSION_NOT_FOUND");
+}
+
+TEST_F(VersionsTest, StatisticsOfADeletedVersionGoWithIt) {
+  Publish();
+  Publish();
+  InferenceStatistics& statistics = models_.Find("iris")->statistics();
+  for (const int64_t version : {0, 1, 2}) statistics.AddFailed(version, 1);
+  ASSERT_TRUE(SetAlias("prod", 2).ok());
+  ASSERT_TRUE(models_.registry().DeleteVersion("iris", 1, {}).ok());
+  EXPECT_FALSE(models_.registry().DeleteVersion("iris", 2, {}).ok());
+  EXPECT_THAT(statistics.Get(), ElementsAre(Key(0), Key(2)));
 }
 
 TEST_F(VersionsTest, PublishHappensOnce) {
