@@ -1,6 +1,7 @@
 #include "server/app/listener.h"
 
 #include <google/protobuf/stubs/logging.h>
+#include <grpc/compression.h>
 #include <grpc/support/log.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
@@ -60,6 +61,11 @@ void SetLimits(const Options& options, grpc::ServerBuilder* builder) {
   grpc::ResourceQuota quota("chainrule");
   quota.Resize(static_cast<size_t>(options.grpc_memory));
   builder->SetResourceQuota(quota);
+  // What is sent compressed would be unpacked whole, on the thread that has all calls, before
+  // its size is looked at: a megabyte may be a gigabyte.
+  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder->SetCompressionAlgorithmSupportStatus(algorithm, false);
+  }
 }
 
 void SetConnections(grpc::ServerBuilder* builder) {

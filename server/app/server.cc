@@ -36,6 +36,7 @@ namespace chainrule::server {
 namespace {
 
 constexpr int kClerks = 2;
+constexpr int kReaders = 2;
 // For the last replies to leave.
 constexpr absl::Duration kFlush = absl::Milliseconds(500);
 // Counts changes of the engine's kernels that change bits.
@@ -140,7 +141,10 @@ struct Server::Impl {
   OpenStreams streams;
   HealthBoard health;
   Workers analysts;
+  Workers checkers;
+  Workers streamers;
   Workers clerks;
+  Workers readers;
   Batcher batcher;
   ArenaPool arenas;
   Environment environment;
@@ -170,7 +174,10 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
       trimmer(Trimmer::Options(),
               {[this] { return admission.present() == 0; }, ResidentBytes, [] { malloc_trim(0); }}),
       analysts(threads),
+      checkers(1),
+      streamers(threads),
       clerks(kClerks),
+      readers(kReaders),
       batcher({threads, Batcher::Options().max_batch_rows,
                [this](auto load) { clerks.Submit(std::move(load)); }},
               &prediction_cores),
@@ -181,20 +188,23 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
   environment.registry = &registry;
   environment.admission = &admission;
   environment.analysts = &analysts;
+  environment.checkers = &checkers;
+  environment.streamers = &streamers;
   environment.clerks = &clerks;
+  environment.readers = &readers;
   environment.executor = &training_cores;
   environment.batcher = &batcher;
   environment.streams = &streams;
   environment.arenas = &arenas;
   environment.metrics = &metrics;
   environment.log = &log;
-  health_service.emplace(&health, &streams, &methods);
+  health_service.emplace(&health, &streams, &admission, &methods);
   server_service.emplace(&environment, DescribeServer(options), &methods);
   model_service.emplace(&environment, &methods);
   training_service.emplace(&environment, &methods);
   prediction_service.emplace(&environment, &methods);
   inference_service.emplace(&environment, CHAINRULE_VERSION, &methods);
-  AddReflection(&streams, &methods);
+  AddReflection(&streams, &admission, &methods);
   registry.SetListener([this](const std::string& id, ModelHealth now) {
     const std::string name = HealthNameOfModel(id);
     if (now == ModelHealth::kGone) return health.Remove(name);

@@ -16,6 +16,9 @@ constexpr absl::Duration kRetryAfter = absl::Milliseconds(100);
 // Each takes some 20 KiB, most of it gRPC's.
 constexpr int64_t kMostOutside = 10'000;
 
+// Probes and watches at once: each takes as much.
+constexpr int64_t kMostProbes = 1'000;
+
 // Adds `amount` unless the sum would exceed `maximum`.
 bool Take(std::atomic<int64_t>* sum, int64_t amount, int64_t maximum) {
   int64_t current = sum->load(std::memory_order_relaxed);
@@ -79,6 +82,11 @@ absl::Status Admission::CheckRoom() const {
   if (calls() >= max_calls_) return TooManyCalls(max_calls_);
   if (bytes() >= max_bytes_) return TooManyBytes(max_bytes_);
   return absl::OkStatus();
+}
+
+absl::Status Admission::CheckProbeRoom() const {
+  if (probes_.load(std::memory_order_relaxed) <= kMostProbes) return absl::OkStatus();
+  return Overloaded("probes and watches", "the most of them", kMostProbes);
 }
 
 absl::StatusOr<Admission::Ticket> Admission::Enter(int64_t bytes) {

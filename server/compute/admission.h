@@ -1,5 +1,6 @@
 // Admission: how many calls, and bytes of their requests and of answers that were not read,
-// may wait or run at once; and how many may be here without having sent anything.
+// may wait or run at once; how many may be here without having sent anything; and how many
+// probes and watches, which are let in though all else is full.
 // Thread-safe; a ticket gives its share back when it is destroyed.
 #ifndef CHAINRULE_SERVER_COMPUTE_ADMISSION_H_
 #define CHAINRULE_SERVER_COMPUTE_ADMISSION_H_
@@ -36,7 +37,9 @@ class Admission {
   // A call that is here, let in or not. Thread-compatible; the admission outlives it.
   class Presence {
    public:
-    explicit Presence(Admission* admission) : present_(admission->present_) {
+    enum class Kind : uint8_t { kCall, kProbe };
+    explicit Presence(Admission* admission, Kind kind = Kind::kCall)
+        : present_(kind == Kind::kCall ? admission->present_ : admission->probes_) {
       present_.fetch_add(1, std::memory_order_relaxed);
     }
     ~Presence() { present_.fetch_sub(1, std::memory_order_relaxed); }
@@ -75,6 +78,8 @@ class Admission {
   Admission(int64_t max_calls, int64_t max_bytes);
   // What Enter would say to a call now, whose bytes have not come yet.
   absl::Status CheckRoom() const;
+  // The same of a probe or watch, whose presence counts already.
+  absl::Status CheckProbeRoom() const;
   // RESOURCE_EXHAUSTED, OVERLOADED, with a time to retry after: it is full.
   // INVALID_ARGUMENT, LIMIT_EXCEEDED: one call is larger than all there is.
   absl::StatusOr<Ticket> Enter(int64_t bytes);
@@ -89,6 +94,7 @@ class Admission {
   const int64_t max_calls_;
   const int64_t max_bytes_;
   std::atomic<int64_t> present_{0};
+  std::atomic<int64_t> probes_{0};
   std::atomic<int64_t> calls_{0};
   std::atomic<int64_t> bytes_{0};
 };

@@ -15,8 +15,8 @@ using engine::MutexLock;
 
 namespace {
 
-// How often somebody looks whether a call that waits for the disk is still wanted.
-constexpr absl::Duration kColdLook = absl::Milliseconds(20);
+// How often somebody looks whether the calls that wait are still wanted.
+constexpr absl::Duration kLook = absl::Milliseconds(20);
 
 // For a call that no numbers were found for.
 std::shared_ptr<const Snapshot> SettingsAlone(const Model& model) {
@@ -148,7 +148,7 @@ void Batcher::Impl::WaitForCalls() {
   while (queue_.empty() && !stopping_) {
     if (cold_.empty()) {
       changed_.Wait(&mutex_);
-    } else if (!changed_.WaitFor(&mutex_, kColdLook)) {
+    } else if (!changed_.WaitFor(&mutex_, kLook)) {
       mutex_.Unlock();
       FailCold();
       mutex_.Lock();
@@ -158,7 +158,12 @@ void Batcher::Impl::WaitForCalls() {
 
 void Batcher::Impl::Loop() {
   BatchRunner runner(executor_, [this] { FailWaiting(); });
+  absl::Time looked = absl::Now();
   for (;;) {
+    if (const absl::Time now = absl::Now(); now - looked >= kLook) {
+      FailWaiting();
+      looked = now;
+    }
     Batch batch;
     bool stopping = false;
     {

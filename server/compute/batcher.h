@@ -34,6 +34,7 @@ struct PredictCall {
   int64_t version = 0;
   engine::ElementRows inputs;  // borrowed until done
   int64_t rows = 0;
+  int64_t reply_bytes = 0;  // what `done` has to make, about
   // Called on a worker when the batch is formed, at most once: where the outputs and,
   // unless null, the logits go; they are borrowed until done. May be where the reply is
   // allocated. An error may still follow.

@@ -14,6 +14,9 @@ namespace {
 // than that thread takes to read and answer it.
 constexpr int64_t kSmallWork = 1'000'000;
 
+// Bytes of its answer, the same: a class by name and score takes far longer than its sum.
+constexpr int64_t kSmallReply = 16'384;
+
 // Multiply-adds of what waits, at most.
 constexpr int64_t kMostWork = 40'000'000;
 
@@ -39,7 +42,7 @@ Batcher::Here::Impl::~Impl() {
 Batcher::Here::Impl* Batcher::Here::Impl::OfThisThread() { return of_this_thread; }
 
 bool Batcher::Here::Impl::Takes(const Batcher::Impl& batcher, const PredictCall& call) const {
-  return &batcher == &batcher_ && WorkOf(call) <= kSmallWork;
+  return &batcher == &batcher_ && WorkOf(call) <= kSmallWork && call.reply_bytes <= kSmallReply;
 }
 
 void Batcher::Here::Impl::Add(PredictCall call) {

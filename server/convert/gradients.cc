@@ -15,6 +15,7 @@ namespace chainrule::server {
 namespace {
 
 constexpr int64_t kDefaultSamples = 100;
+constexpr int64_t kMaxSamples = 10'000;
 constexpr int64_t kActivationTensors = 4;  // z, a, dz, da
 
 // A message of a streamed reply carries one row of input gradients at least.
@@ -42,7 +43,7 @@ absl::Status ReadTargets(const Message& message, GradientsArguments* arguments) 
   return absl::OkStatus();
 }
 
-absl::Status CheckSize(const GradientsArguments& arguments, const ModelContext& model) {
+absl::StatusOr<int64_t> CheckSize(const GradientsArguments& arguments, const ModelContext& model) {
   const engine::NetworkSpec& network = model.network();
   ReplySize size;
   for (const int64_t layer : arguments.layers) {
@@ -101,7 +102,9 @@ absl::StatusOr<GradientsArguments> CheckGetGradients(const v1::GetGradientsReque
   const auto rows = CheckSomeExamples(request.examples(), "examples", model);
   if (!rows.ok()) return rows.status();
   arguments.rows = *rows;
-  if (absl::Status size = CheckSize(arguments, model); !size.ok()) return size;
+  const absl::StatusOr<int64_t> bytes = CheckSize(arguments, model);
+  if (!bytes.ok()) return bytes.status();
+  arguments.reply_bytes = *bytes;
   return arguments;
 }
 
@@ -165,8 +168,9 @@ void WriteGradientSummary(const engine::GradientSummary& summary, int64_t model_
 
 absl::StatusOr<int64_t> CheckCheckGradients(const v1::CheckGradientsRequest& request,
                                             const ModelContext& model) {
-  if (request.samples() < 0) {
-    return engine::InvalidField("samples", absl::StrCat(request.samples(), "; must be 0 or more"));
+  if (request.samples() < 0 || request.samples() > kMaxSamples) {
+    return engine::InvalidField("samples",
+                                absl::StrCat(request.samples(), "; must be 0 to ", kMaxSamples));
   }
   const auto rows = CheckSomeExamples(request.examples(), "examples", model);
   if (!rows.ok()) return rows.status();

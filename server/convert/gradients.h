@@ -23,6 +23,7 @@ struct GradientsArguments {
   std::vector<int64_t> layers;  // as asked, all if none were
   v1::TensorEncoding encoding = v1::TENSOR_ENCODING_VALUES;
   int64_t rows = 0;
+  int64_t reply_bytes = 0;  // of the reply, at most
 };
 
 // Constant cost (linear in layer_indexes, of which there are no more than layers).  Beyond

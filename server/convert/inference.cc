@@ -192,8 +192,13 @@ absl::StatusOr<InferArguments> CheckInfer(const ModelInferRequest& request,
   elements->columns = columns;
   ReplySize size;
   size.AddTensor(*rows, model.network().output_width());
-  if (absl::Status status = size.Check("inputs", *model.limits); !status.ok()) return status;
-  return InferArguments{{*elements, *rows}, raw};
+  for (const std::string* text :
+       {&request.id(), &request.model_name(), &model.settings->output_name}) {
+    size.Add(static_cast<int64_t>(text->size()), 1);
+  }
+  const absl::StatusOr<int64_t> reply_bytes = size.Check("inputs", *model.limits);
+  if (!reply_bytes.ok()) return reply_bytes.status();
+  return InferArguments{{*elements, *rows}, raw, *reply_bytes};
 }
 
 engine::MatrixView PlaceInference(const InferArguments& arguments, const ModelSettings& settings,

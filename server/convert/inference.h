@@ -13,8 +13,9 @@
 namespace chainrule::server {
 
 struct InferArguments {
-  TensorRows inputs;  // borrows the request
-  bool raw = false;   // the answer's elements travel as the request's do
+  TensorRows inputs;        // borrows the request
+  bool raw = false;         // the answer's elements travel as the request's do
+  int64_t reply_bytes = 0;  // of the reply, at most
 };
 
 // Constant cost.  The one input, by name, as [rows, input_width] of FP32, FP64 or an

@@ -68,7 +68,7 @@ const std::vector<std::string>& CandidateNames(const ModelSettings& settings) {
   return settings.network.multi_label ? settings.target_names : settings.class_names;
 }
 
-absl::Status CheckSize(const PredictArguments& arguments, const ModelContext& model) {
+absl::StatusOr<int64_t> CheckSize(const PredictArguments& arguments, const ModelContext& model) {
   const int64_t rows = arguments.inputs.rows;
   const int64_t outputs = model.network().output_width();
   ReplySize size;
@@ -174,7 +174,9 @@ absl::StatusOr<PredictArguments> CheckPredict(const v1::PredictRequest& request,
   const auto inputs = CheckRows(request.inputs(), "inputs", wanted, *model.limits);
   if (!inputs.ok()) return inputs.status();
   arguments.inputs = *inputs;
-  if (absl::Status size = CheckSize(arguments, model); !size.ok()) return size;
+  const absl::StatusOr<int64_t> bytes = CheckSize(arguments, model);
+  if (!bytes.ok()) return bytes.status();
+  arguments.reply_bytes = *bytes;
   return arguments;
 }
 

@@ -21,6 +21,7 @@ struct PredictArguments {
   int64_t top_k = 0;  // 0: the best one, or, multi_label, those that reach the threshold
   double threshold = 0.5;
   v1::TensorEncoding encoding = v1::TENSOR_ENCODING_VALUES;
+  int64_t reply_bytes = 0;  // of the reply, at most
 };
 
 // Constant cost (linear in class names).  Beyond what a reply may weigh: LIMIT_EXCEEDED,

@@ -28,9 +28,9 @@ void ReplySize::Add(int64_t count, int64_t bytes_each) {
   bytes_ = engine::CheckedAdd(bytes_, bytes).value_or(kMost);
 }
 
-absl::Status ReplySize::Check(absl::string_view field, const Limits& limits) const {
+absl::StatusOr<int64_t> ReplySize::Check(absl::string_view field, const Limits& limits) const {
   const int64_t maximum = std::min(limits.max_message_bytes, kMaxProtoBytes);
-  if (bytes_ <= maximum) return absl::OkStatus();
+  if (bytes_ <= maximum) return bytes_;
   return engine::LimitExceeded(field, "max_message_bytes", bytes_, maximum);
 }
 

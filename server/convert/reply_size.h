@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/models/limits.h"
 
@@ -17,8 +17,8 @@ class ReplySize {
   void AddTensor(int64_t rows, int64_t columns);
   void Add(int64_t count, int64_t bytes_each);
 
-  // LIMIT_EXCEEDED, max_message_bytes; `field` is what asks for so much.
-  absl::Status Check(absl::string_view field, const Limits& limits) const;
+  // The bytes. LIMIT_EXCEEDED, max_message_bytes; `field` is what asks for so much.
+  absl::StatusOr<int64_t> Check(absl::string_view field, const Limits& limits) const;
 
  private:
   int64_t bytes_ = 256;  // scalars and framing

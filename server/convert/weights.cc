@@ -18,7 +18,7 @@ int64_t LayerCount(const engine::NetworkSpec& network) {
   return static_cast<int64_t>(network.layers.size());
 }
 
-absl::Status CheckSize(const std::vector<int64_t>& layers, const ModelContext& model) {
+absl::StatusOr<int64_t> CheckSize(const std::vector<int64_t>& layers, const ModelContext& model) {
   ReplySize size;
   for (const int64_t layer : layers) {
     const int64_t units = LayerUnits(model.network(), layer);
@@ -69,7 +69,9 @@ absl::StatusOr<GetWeightsArguments> CheckGetWeights(const v1::GetWeightsRequest&
   const auto encoding = ResolveEncoding(request.encoding(), nullptr);
   if (!encoding.ok()) return encoding.status();
   arguments.encoding = *encoding;
-  if (absl::Status size = CheckSize(arguments.layers, model); !size.ok()) return size;
+  const absl::StatusOr<int64_t> bytes = CheckSize(arguments.layers, model);
+  if (!bytes.ok()) return bytes.status();
+  arguments.reply_bytes = *bytes;
   return arguments;
 }
 

@@ -27,6 +27,7 @@ struct GetWeightsArguments {
   std::vector<int64_t> layers;
   std::optional<int64_t> if_newer_than_step;
   v1::TensorEncoding encoding = v1::TENSOR_ENCODING_VALUES;
+  int64_t reply_bytes = 0;  // of the reply, at most
 };
 // Constant cost.  Beyond what a reply may weigh: LIMIT_EXCEEDED, max_message_bytes.
 absl::StatusOr<GetWeightsArguments> CheckGetWeights(const v1::GetWeightsRequest& request,

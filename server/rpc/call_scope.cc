@@ -31,13 +31,13 @@ bool SameSecret(absl::string_view a, absl::string_view b) {
 }  // namespace
 
 CallScope::CallScope(const Environment* environment, RpcMetrics* metrics,
-                     grpc::ServerContext* context)
+                     grpc::ServerContext* context, Admission::Presence::Kind kind)
     : environment_(environment),
       metrics_(metrics),
       context_(context),
       start_(absl::Now()),
       cancellation_(std::make_shared<engine::Cancellation>(DeadlineOf(*context))),
-      presence_(environment->admission) {}
+      presence_(environment->admission, kind) {}
 
 absl::Status CallScope::CheckToken() const {
   if (environment_->token.empty()) return absl::OkStatus();
@@ -63,6 +63,11 @@ absl::Status CallScope::CheckWelcome() const {
 absl::Status CallScope::CheckRoom() const {
   if (absl::Status status = CheckWelcome(); !status.ok()) return status;
   return environment_->admission->CheckRoom();
+}
+
+absl::Status CallScope::CheckProbe() const {
+  if (absl::Status status = environment_->admission->CheckProbeRoom(); !status.ok()) return status;
+  return CheckToken();
 }
 
 absl::Status CallScope::Admit(int64_t bytes) {

@@ -22,7 +22,8 @@ namespace chainrule::server {
 class CallScope {
  public:
   // All are borrowed.
-  CallScope(const Environment* environment, RpcMetrics* metrics, grpc::ServerContext* context);
+  CallScope(const Environment* environment, RpcMetrics* metrics, grpc::ServerContext* context,
+            Admission::Presence::Kind kind = Admission::Presence::Kind::kCall);
 
   // Takes the call in, with the bytes of its request. UNAVAILABLE: the server stops;
   // UNAUTHENTICATED: the token is not the one; RESOURCE_EXHAUSTED: the queue is full.
@@ -30,8 +31,8 @@ class CallScope {
   // What it would say now to a call whose request has not come yet: that waits outside, so
   // that who opens calls and sends nothing takes nobody's place.
   absl::Status CheckRoom() const;
-  // UNAUTHENTICATED: the token is not the one.
-  absl::Status CheckToken() const;
+  // The same of a probe, which is answered though the server be full or stop.
+  absl::Status CheckProbe() const;
   // The call holds that many bytes more. RESOURCE_EXHAUSTED.
   absl::Status Grow(int64_t bytes);
   // It holds that many less.
@@ -53,6 +54,8 @@ class CallScope {
   grpc::Status End(const absl::Status& status);
 
  private:
+  // UNAUTHENTICATED: the token is not the one.
+  absl::Status CheckToken() const;
   absl::Status CheckWelcome() const;
   void LogEnd(const absl::Status& status, absl::StatusCode code, absl::Duration latency) const;
 

@@ -37,11 +37,16 @@ struct Environment {
 
   Registry* registry = nullptr;
   Admission* admission = nullptr;
-  // For gradients, evaluations and checks, and the cores of their arithmetic.
+  // For gradients and evaluations of one message; for gradient checks, which may take long;
+  // for the messages of streams; and the cores of their arithmetic.
   Workers* analysts = nullptr;
+  Workers* checkers = nullptr;
+  Workers* streamers = nullptr;
   const engine::Executor* executor = nullptr;
-  // For models as resources, and copies of weights: nothing here takes long.
+  // For models as resources, and copies of weights: what may wait for the disk.
   Workers* clerks = nullptr;
+  // For what waits for nothing: large requests' bytes made into messages, and descriptions.
+  Workers* readers = nullptr;
   Batcher* batcher = nullptr;
   OpenStreams* streams = nullptr;
   ArenaPool* arenas = nullptr;

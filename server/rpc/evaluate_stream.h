@@ -17,7 +17,7 @@ class EvaluateStream final
     : public WorkedStream<v1::StreamEvaluateRequest, v1::StreamEvaluateResponse> {
  public:
   EvaluateStream(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics)
-      : WorkedStream(std::move(wire), environment, metrics, environment->analysts),
+      : WorkedStream(std::move(wire), environment, metrics, environment->streamers),
         environment_(*environment) {}
 
  private:

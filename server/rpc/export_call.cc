@@ -21,7 +21,7 @@ void ExportCall::Begin() {
 
 void ExportCall::OnReadDone(bool ok) {
   if (!ok) return End(NoRequest(*scope_.cancellation()));
-  TakeRequest(environment_.clerks, [this](absl::Status status, auto request) {
+  TakeRequest(environment_.readers, [this](absl::Status status, auto request) {
     // A message is the call's, beside the request.
     if (status.ok()) {
       status = scope_.Admit(static_cast<int64_t>(request->ByteSizeLong() + piece_bytes_));

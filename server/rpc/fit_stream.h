@@ -23,7 +23,7 @@ namespace chainrule::server {
 class FitStream final : public WorkedStream<v1::FitRequest, v1::FitResponse> {
  public:
   FitStream(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics)
-      : WorkedStream(std::move(wire), environment, metrics, environment->analysts),
+      : WorkedStream(std::move(wire), environment, metrics, environment->streamers),
         environment_(*environment) {}
 
   void EndForStop() override;

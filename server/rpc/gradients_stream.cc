@@ -20,7 +20,7 @@ constexpr int kPartsAtATime = 4;
 
 GradientsStream::GradientsStream(std::unique_ptr<Wire> wire, const Environment* environment,
                                  RpcMetrics* metrics)
-    : WorkedStream(std::move(wire), environment, metrics, environment->analysts),
+    : WorkedStream(std::move(wire), environment, metrics, environment->streamers),
       environment_(*environment),
       part_elements_(std::max<int64_t>(
           1, (std::min(kMessageBytes, environment->limits.max_message_bytes) - kEnvelopeBytes) /

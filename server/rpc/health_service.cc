@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/core/error.h"
 #include "engine/core/mutex.h"
+#include "server/compute/admission.h"
 #include "server/rpc/to_grpc_status.h"
 #include "server/rpc/typed_wire.h"
 
@@ -42,10 +43,17 @@ class AtOnceCall final : public TypedWire<Request, Response> {
  public:
   using Answer = std::function<absl::Status(const Request& request, Response* response)>;
 
-  AtOnceCall(std::unique_ptr<Wire> wire, Answer answer)
-      : TypedWire<Request, Response>(std::move(wire)), answer_(std::move(answer)) {}
+  AtOnceCall(std::unique_ptr<Wire> wire, Admission* admission, Answer answer)
+      : TypedWire<Request, Response>(std::move(wire)),
+        admission_(*admission),
+        presence_(admission, Admission::Presence::Kind::kProbe),
+        answer_(std::move(answer)) {}
 
-  void Begin() { this->StartRead(); }
+  void Begin() {
+    const absl::Status room = admission_.CheckProbeRoom();
+    if (!room.ok()) return this->Finish(ToGrpcStatus(room));
+    this->StartRead();
+  }
 
  private:
   void OnReadDone(bool ok) override {
@@ -59,6 +67,8 @@ class AtOnceCall final : public TypedWire<Request, Response> {
   }
   void OnDone() override { delete this; }
 
+  const Admission& admission_;
+  const Admission::Presence presence_;
   const Answer answer_;
 };
 
@@ -68,10 +78,18 @@ class WatchStream final : public TypedWire<HealthCheckRequest, HealthCheckRespon
                           public HealthBoard::Watcher,
                           public EndableStream {
  public:
-  WatchStream(std::unique_ptr<Wire> wire, HealthBoard* board, OpenStreams* streams)
-      : TypedWire(std::move(wire)), board_(board), streams_(streams) {}
+  WatchStream(std::unique_ptr<Wire> wire, HealthBoard* board, OpenStreams* streams,
+              Admission* admission)
+      : TypedWire(std::move(wire)),
+        board_(board),
+        streams_(streams),
+        admission_(*admission),
+        presence_(admission, Admission::Presence::Kind::kProbe) {}
 
-  void Begin() { StartRead(); }
+  void Begin() {
+    if (const absl::Status room = admission_.CheckProbeRoom(); !room.ok()) return End(room);
+    StartRead();
+  }
 
   void OnHealth(std::optional<Health> health) override {
     engine::MutexLock lock(&mutex_);
@@ -140,6 +158,8 @@ class WatchStream final : public TypedWire<HealthCheckRequest, HealthCheckRespon
 
   HealthBoard* const board_;
   OpenStreams* const streams_;
+  const Admission& admission_;
+  const Admission::Presence presence_;
   std::string name_;
 
   engine::Mutex mutex_;
@@ -150,13 +170,14 @@ class WatchStream final : public TypedWire<HealthCheckRequest, HealthCheckRespon
 
 }  // namespace
 
-HealthServiceImpl::HealthServiceImpl(HealthBoard* board, OpenStreams* streams, Methods* methods)
-    : board_(board), streams_(streams) {
+HealthServiceImpl::HealthServiceImpl(HealthBoard* board, OpenStreams* streams, Admission* admission,
+                                     Methods* methods)
+    : board_(board), streams_(streams), admission_(admission) {
   AddAtOnce(methods, "Check", &HealthServiceImpl::Check);
   AddAtOnce(methods, "List", &HealthServiceImpl::List);
   methods->Add(kService, "Watch", HealthCheckRequest::descriptor(),
                HealthCheckResponse::descriptor(), [this](std::unique_ptr<Wire> wire) {
-                 (new WatchStream(std::move(wire), board_, streams_))->Begin();
+                 (new WatchStream(std::move(wire), board_, streams_, admission_))->Begin();
                });
 }
 
@@ -169,7 +190,7 @@ void HealthServiceImpl::AddAtOnce(Methods* methods, const std::string& method,
                  const auto at_once = [this, answer](const Request& request, Response* response) {
                    return (this->*answer)(request, response);
                  };
-                 (new AtOnceCall<Request, Response>(std::move(wire), at_once))->Begin();
+                 (new AtOnceCall<Request, Response>(std::move(wire), admission_, at_once))->Begin();
                });
 }
 

@@ -1,6 +1,6 @@
 // HealthService: grpc.health.v1, ours and not gRPC's built-in one: that can remove no
 // entry, and its watches keep a server from shutting down. It answers without a token
-// and also while the server is overloaded or stops.
+// and also while the server is overloaded or stops; of a thousand probes and watches at once.
 #ifndef CHAINRULE_SERVER_RPC_HEALTH_SERVICE_H_
 #define CHAINRULE_SERVER_RPC_HEALTH_SERVICE_H_
 
@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "grpc/health/v1/health.pb.h"
+#include "server/compute/admission.h"
 #include "server/rpc/health_board.h"
 #include "server/rpc/methods.h"
 #include "server/rpc/open_streams.h"
@@ -17,7 +18,8 @@ namespace chainrule::server {
 class HealthServiceImpl {
  public:
   // All are borrowed and outlive the service.
-  HealthServiceImpl(HealthBoard* board, OpenStreams* streams, Methods* methods);
+  HealthServiceImpl(HealthBoard* board, OpenStreams* streams, Admission* admission,
+                    Methods* methods);
 
  private:
   template <typename Request, typename Response>
@@ -32,6 +34,7 @@ class HealthServiceImpl {
 
   HealthBoard* const board_;
   OpenStreams* const streams_;
+  Admission* const admission_;
 };
 
 }  // namespace chainrule::server

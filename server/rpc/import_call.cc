@@ -21,7 +21,7 @@ void ImportCall::Begin() {
 
 void ImportCall::OnReadDone(bool ok) {
   if (ok) {
-    return TakeRequest(environment_.clerks, [this](const absl::Status& status, auto message) {
+    return TakeRequest(environment_.readers, [this](const absl::Status& status, auto message) {
       Received(status, std::move(message));
     });
   }

@@ -87,7 +87,7 @@ class ServiceMethods {
            Entry entry = Entry::kWhereThereIsRoom) const {
     Register<Call>(method, [environment = environment_, metrics = MetricsOf(method),
                             handler = std::move(handler), entry](auto wire) {
-      (new Call(std::move(wire), environment, metrics, &handler))->Begin(entry);
+      (new Call(std::move(wire), environment, metrics, &handler, entry))->Begin();
     });
   }
   template <typename Call>

@@ -47,8 +47,8 @@ ModelServiceImpl::ModelServiceImpl(const Environment* environment, Methods* meth
     : environment_(*environment) {
   const ServiceMethods service(environment, "chainrule.v1.ModelService", methods);
   service.AddWorked("CreateModel", environment->clerks, this, &ModelServiceImpl::CreateModel);
-  service.AddWorked("GetModel", environment->clerks, this, &ModelServiceImpl::GetModel);
-  service.AddWorked("ListModels", environment->clerks, this, &ModelServiceImpl::ListModels);
+  service.AddWorked("GetModel", environment->readers, this, &ModelServiceImpl::GetModel);
+  service.AddWorked("ListModels", environment->readers, this, &ModelServiceImpl::ListModels);
   service.AddWorked("UpdateModel", environment->clerks, this, &ModelServiceImpl::UpdateModel);
   service.AddWorked("DeleteModel", environment->clerks, this, &ModelServiceImpl::DeleteModel);
   service.AddWorked("GetWeights", environment->clerks, this, &ModelServiceImpl::GetWeights);
@@ -116,6 +116,7 @@ absl::Status ModelServiceImpl::GetWeights(GetWeightsCall* call) {
   const absl::StatusOr<GetWeightsArguments> arguments =
       CheckGetWeights(call->request(), found->context);
   if (!arguments.ok()) return arguments.status();
+  if (absl::Status full = call->scope().Grow(arguments->reply_bytes); !full.ok()) return full;
   const std::shared_ptr<const Snapshot>& snapshot = found->snapshot;
   WriteWeights(*arguments, snapshot->network(), snapshot->state().parameters->span(),
                snapshot->step(), call->response());

@@ -33,6 +33,7 @@ absl::Status PredictionServiceImpl::Predict(PredictRpcCall* call) {
   if (!found.ok()) return found.status();
   const absl::StatusOr<PredictArguments> arguments = CheckPredict(call->request(), found->context);
   if (!arguments.ok()) return arguments.status();
+  if (absl::Status full = call->scope().Grow(arguments->reply_bytes); !full.ok()) return full;
   call->scope().AddRows(arguments->inputs.rows);
   auto pending = std::make_shared<Pending>(*arguments, call->response());
   PredictCall predict;
@@ -41,6 +42,7 @@ absl::Status PredictionServiceImpl::Predict(PredictRpcCall* call) {
   predict.version = found->version;
   predict.inputs = arguments->inputs.elements;
   predict.rows = arguments->inputs.rows;
+  predict.reply_bytes = arguments->reply_bytes;
   predict.place = [pending](const Snapshot& snapshot, engine::MatrixView* outputs,
                             engine::MatrixView* logits) {
     pending->reply.Place(snapshot.network().spec(), outputs, logits);

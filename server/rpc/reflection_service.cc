@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/core/mutex.h"
+#include "server/compute/admission.h"
 #include "server/models/errors.h"
 #include "server/rpc/reflection.h"
 #include "server/rpc/to_grpc_status.h"
@@ -21,11 +22,17 @@ using grpc::reflection::v1alpha::ServerReflectionResponse;
 class ReflectionStream final : public TypedWire<ServerReflectionRequest, ServerReflectionResponse>,
                                public EndableStream {
  public:
-  ReflectionStream(std::unique_ptr<Wire> wire, OpenStreams* streams, const Methods* methods)
-      : TypedWire(std::move(wire)), streams_(*streams), methods_(*methods) {}
+  ReflectionStream(std::unique_ptr<Wire> wire, OpenStreams* streams, Admission* admission,
+                   const Methods* methods)
+      : TypedWire(std::move(wire)),
+        streams_(*streams),
+        admission_(*admission),
+        presence_(admission, Admission::Presence::Kind::kProbe),
+        methods_(*methods) {}
 
   void Begin() {
     streams_.Add(this);
+    if (const absl::Status room = admission_.CheckProbeRoom(); !room.ok()) return End(room);
     MutexLock lock(&mutex_);
     if (!end_.has_value()) StartRead();
   }
@@ -74,6 +81,8 @@ class ReflectionStream final : public TypedWire<ServerReflectionRequest, ServerR
   }
 
   OpenStreams& streams_;
+  const Admission& admission_;
+  const Admission::Presence presence_;
   const Methods& methods_;
   engine::Mutex mutex_;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
@@ -82,11 +91,11 @@ class ReflectionStream final : public TypedWire<ServerReflectionRequest, ServerR
 
 }  // namespace
 
-void AddReflection(OpenStreams* streams, Methods* methods) {
+void AddReflection(OpenStreams* streams, Admission* admission, Methods* methods) {
   methods->Add("grpc.reflection.v1alpha.ServerReflection", "ServerReflectionInfo",
                ServerReflectionRequest::descriptor(), ServerReflectionResponse::descriptor(),
-               [streams, methods](std::unique_ptr<Wire> wire) {
-                 (new ReflectionStream(std::move(wire), streams, methods))->Begin();
+               [streams, admission, methods](std::unique_ptr<Wire> wire) {
+                 (new ReflectionStream(std::move(wire), streams, admission, methods))->Begin();
                });
 }
 

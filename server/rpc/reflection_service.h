@@ -4,13 +4,14 @@
 #ifndef CHAINRULE_SERVER_RPC_REFLECTION_SERVICE_H_
 #define CHAINRULE_SERVER_RPC_REFLECTION_SERVICE_H_
 
+#include "server/compute/admission.h"
 #include "server/rpc/methods.h"
 #include "server/rpc/open_streams.h"
 
 namespace chainrule::server {
 
-// Adds it to `methods`, whose services it tells. Both are borrowed and outlive the calls.
-void AddReflection(OpenStreams* streams, Methods* methods);
+// Adds it to `methods`, whose services it tells. All are borrowed and outlive the calls.
+void AddReflection(OpenStreams* streams, Admission* admission, Methods* methods);
 
 }  // namespace chainrule::server
 

@@ -151,7 +151,7 @@ class StreamCall : public TypedWire<Request, Response>, public EndableStream {
 
   void OnReadDone(bool ok) final {
     if (!ok) return NoMoreMessages();
-    this->TakeRequest(environment_.clerks,
+    this->TakeRequest(environment_.readers,
                       [this](const absl::Status& status, std::shared_ptr<Request> message) {
                         if (!status.ok()) return OnRefused(status);
                         if (const absl::Status full = AdmitOnce(); !full.ok()) {

@@ -24,7 +24,7 @@ TrainingServiceImpl::TrainingServiceImpl(const Environment* environment, Methods
                     &TrainingServiceImpl::GetGradients);
   service.AddStream<GradientsStream>("StreamGradients");
   service.AddUnary("ApplyGradients", this, &TrainingServiceImpl::ApplyGradients);
-  service.AddWorked("CheckGradients", environment->analysts, this,
+  service.AddWorked("CheckGradients", environment->checkers, this,
                     &TrainingServiceImpl::CheckGradients);
   service.AddWorked("Evaluate", environment->analysts, this, &TrainingServiceImpl::Evaluate);
   service.AddStream<EvaluateStream>("StreamEvaluate");
@@ -60,6 +60,7 @@ absl::Status TrainingServiceImpl::GetGradients(GradientsCall* call) {
   const absl::StatusOr<GradientsArguments> arguments =
       CheckGetGradients(call->request(), found->context);
   if (!arguments.ok()) return arguments.status();
+  if (absl::Status full = call->scope().Grow(arguments->reply_bytes); !full.ok()) return full;
   const absl::StatusOr<engine::Examples> examples =
       ReadExamples(ExamplesOf(call->borrowed_request()), "examples", found->context);
   if (!examples.ok()) return examples.status();

@@ -15,7 +15,7 @@
 
 namespace chainrule::server {
 
-// From so many bytes on a message is made of them by a clerk: gRPC's thread has other calls.
+// From so many bytes on a message is made of them by a reader: gRPC's thread has other calls.
 constexpr size_t kLargeMessage = size_t{1} << 20;
 
 // Makes the message of its bytes, which are gone afterwards. INVALID_ARGUMENT: they are none.
@@ -40,10 +40,10 @@ class TypedWire : public Wire::User {
   void StartRead() { wire_->Read(); }
   // In OnReadDone(true), of a small message. INVALID_ARGUMENT: the bytes are none.
   absl::Status TakeRequest(Request* request) { return ParseBytes(wire_->incoming(), request); }
-  // Calls take in OnReadDone(true), or soon after it, on a clerk, where the message is
+  // Calls take in OnReadDone(true), or soon after it, on a reader, where the message is
   // large: take(status, request). INVALID_ARGUMENT: the bytes are none.
   template <typename Take>
-  void TakeRequest(Workers* clerks, Take take) {
+  void TakeRequest(Workers* readers, Take take) {
     const auto parse = [this, take = std::move(take)] {
       auto request = std::make_shared<Request>();
       const absl::Status status = ParseBytes(wire_->incoming(), request.get());
@@ -51,7 +51,7 @@ class TypedWire : public Wire::User {
     };
     if (wire_->incoming()->Length() < kLargeMessage) return parse();
     Hold();
-    clerks->Submit([this, parse] {
+    readers->Submit([this, parse] {
       parse();
       Release();
     });

@@ -3,17 +3,19 @@
 namespace chainrule::server {
 
 UnaryCallBase::UnaryCallBase(std::unique_ptr<Wire> wire, const Environment* environment,
-                             RpcMetrics* metrics)
+                             RpcMetrics* metrics, Entry entry)
     : arena_(environment->arenas),
       wire_(std::move(wire)),
       environment_(*environment),
-      scope_(environment, metrics, wire_->context()) {
+      scope_(environment, metrics, wire_->context(),
+             entry == Entry::kAlways ? Admission::Presence::Kind::kProbe
+                                     : Admission::Presence::Kind::kCall),
+      entry_(entry) {
   wire_->SetUser(this);
 }
 
-void UnaryCallBase::Begin(Entry entry) {
-  entry_ = entry;
-  const absl::Status status = entry == Entry::kAlways ? scope_.CheckToken() : scope_.CheckRoom();
+void UnaryCallBase::Begin() {
+  const absl::Status status = entry_ == Entry::kAlways ? scope_.CheckProbe() : scope_.CheckRoom();
   if (!status.ok()) return Finish(status);
   wire_->Read();
 }
@@ -26,7 +28,7 @@ void UnaryCallBase::OnReadDone(bool ok) {
     return Finish(status);
   }
   if (bytes < kLargeMessage) return Run();
-  environment_.clerks->Submit([this] { Run(); });
+  environment_.readers->Submit([this] { Run(); });
 }
 
 void UnaryCallBase::Run() {
@@ -36,12 +38,11 @@ void UnaryCallBase::Run() {
 }
 
 void UnaryCallBase::Finish(const absl::Status& status) {
-  const grpc::Status result = scope_.End(status);
-  if (!result.ok()) return wire_->Finish(result);
+  if (!status.ok()) return wire_->Finish(scope_.End(status));
   const grpc::ByteBuffer bytes = BytesOf(*response_message_);
   arena_.GiveBack();  // an answer that is read slowly holds its bytes alone
   answer_.emplace(environment_.admission, static_cast<int64_t>(bytes.Length()));
-  wire_->WriteAndFinish(bytes, result);
+  wire_->WriteAndFinish(bytes, scope_.End(status));
 }
 
 }  // namespace chainrule::server

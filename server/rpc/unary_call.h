@@ -31,10 +31,11 @@ class UnaryCallBase : public Wire::User {
   void Finish(const absl::Status& status);
 
   // Has its request read, to be taken in then, or ends it. Once.
-  void Begin(Entry entry);
+  void Begin();
 
  protected:
-  UnaryCallBase(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics);
+  UnaryCallBase(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics,
+                Entry entry);
 
   // Hands the call over, if it returns OK; any other status is the answer.
   virtual absl::Status Handle() = 0;
@@ -53,7 +54,7 @@ class UnaryCallBase : public Wire::User {
   const std::unique_ptr<Wire> wire_;
   const Environment& environment_;
   CallScope scope_;
-  Entry entry_ = Entry::kWhereThereIsRoom;
+  const Entry entry_;
   std::optional<Admission::Answer> answer_;
 };
 
@@ -67,8 +68,8 @@ class UnaryCall final : public UnaryCallBase {
 
   // `handler` is borrowed.
   UnaryCall(std::unique_ptr<Wire> wire, const Environment* environment, RpcMetrics* metrics,
-            const Handler* handler)
-      : UnaryCallBase(std::move(wire), environment, metrics),
+            const Handler* handler, Entry entry)
+      : UnaryCallBase(std::move(wire), environment, metrics, entry),
         handler_(*handler),
         request_(arena_.Make<Request>()),
         response_(arena_.Make<Response>()) {

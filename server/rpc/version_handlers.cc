@@ -23,9 +23,9 @@ absl::StatusOr<engine::ModelState> StateOf(Model& model, const std::string& vers
 void ModelServiceImpl::AddVersionMethods(const ServiceMethods& service) {
   service.AddWorked("CopyModel", environment_.clerks, this, &ModelServiceImpl::CopyModel);
   service.AddWorked("PublishVersion", environment_.clerks, this, &ModelServiceImpl::PublishVersion);
-  service.AddWorked("GetModelVersion", environment_.clerks, this,
+  service.AddWorked("GetModelVersion", environment_.readers, this,
                     &ModelServiceImpl::GetModelVersion);
-  service.AddWorked("ListModelVersions", environment_.clerks, this,
+  service.AddWorked("ListModelVersions", environment_.readers, this,
                     &ModelServiceImpl::ListModelVersions);
   service.AddWorked("DeleteModelVersion", environment_.clerks, this,
                     &ModelServiceImpl::DeleteModelVersion);

@@ -1,5 +1,6 @@
 #include "server/compute/admission.h"
 
+#include <deque>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -58,6 +59,23 @@ TEST(AdmissionTest, PresenceIsCountedAndTakesNoPlace) {
   }
   EXPECT_EQ(admission.present(), 1);
   EXPECT_TRUE(admission.Enter(1).ok());
+}
+
+TEST(AdmissionTest, ProbesAreLetInThoughAllIsFullButNotWithoutEnd) {
+  using Presence = Admission::Presence;
+  Admission admission(1, 100);
+  const auto call = admission.Enter(1);
+  ASSERT_FALSE(admission.CheckRoom().ok());
+  std::deque<Presence> probes;
+  for (int i = 0; i < 1'000; ++i) {
+    probes.emplace_back(&admission, Presence::Kind::kProbe);
+    ASSERT_TRUE(admission.CheckProbeRoom().ok()) << i;
+  }
+  EXPECT_EQ(admission.present(), 0) << "they take no call's place";
+  probes.emplace_back(&admission, Presence::Kind::kProbe);
+  EXPECT_EQ(admission.CheckProbeRoom().code(), absl::StatusCode::kResourceExhausted);
+  probes.pop_back();
+  EXPECT_TRUE(admission.CheckProbeRoom().ok());
 }
 
 TEST(AdmissionTest, CallThatNoWaitMakesRoomForIsRefusedForGood) {

@@ -64,6 +64,18 @@ TEST_F(BatcherHereTest, LargeCallsRunOnAWorker) {
   EXPECT_NE(thread, std::this_thread::get_id());
 }
 
+TEST_F(BatcherHereTest, SmallCallsWithLargeAnswersRunOnAWorker) {
+  Prediction wordy("wordy", TestInputs(1, kInputs));
+  std::thread::id thread;
+  Note(&wordy, &thread);
+  PredictCall call = wordy.Call(model_);
+  call.reply_bytes = 1'000'000;
+  batcher_.Predict(std::move(call));
+  EXPECT_TRUE(here_->empty());
+  ExpectAlone(wordy);
+  EXPECT_NE(thread, std::this_thread::get_id());
+}
+
 TEST_F(BatcherHereTest, CallsThatOtherThreadsBringRunOnAWorker) {
   Prediction other("other", TestInputs(1, kInputs));
   std::thread::id thread;

@@ -150,6 +150,22 @@ TEST_F(BatcherTest, CallCancelledBehindALongOneHearsOfItBeforeThatOneEnds) {
   EXPECT_THAT(history.events(), ElementsAre("place long", "done a", "done long"));
 }
 
+TEST_F(BatcherTest, CallCancelledBehindShortOnesOfAnotherModelHearsOfItBetweenThem) {
+  History history;
+  std::optional<HeldWorker> held(std::in_place, &*batcher_, model_);
+  const std::shared_ptr<Model> other = MakeModel(&scheduler_);
+  Prediction next("next", TestInputs(1, kInputs), &history);
+  Prediction waiting("a", TestInputs(1, kInputs), &history);
+  batcher_->Predict(next.Call(other));
+  batcher_->Predict(waiting.Call(model_));
+  waiting.cancellation.Cancel();
+  absl::SleepFor(absl::Milliseconds(25));  // somebody looks every 20
+  held.reset();
+  EXPECT_TRUE(next.status().ok());
+  EXPECT_EQ(Reason(waiting.status()), "CANCELLED");
+  EXPECT_THAT(history.events(), ElementsAre("done a", "place next", "done next"));
+}
+
 TEST_F(BatcherTest, PassedDeadlineEndsACallThatWaits) {
   const engine::Cancellation past(absl::UnixEpoch());
   Prediction prediction("a", TestInputs(1, kInputs));

@@ -96,7 +96,8 @@ absl::StatusOr<int64_t> Samples(const std::string& more) {
 TEST(CheckCheckGradientsTest, ComparesAHundredUnlessToldOtherwise) {
   EXPECT_EQ(*Samples(""), 100);
   EXPECT_EQ(*Samples("samples: 7"), 7);
-  ExpectRefused(Samples("samples: -1").status(), "samples", "-1; must be 0 or more");
+  ExpectRefused(Samples("samples: -1").status(), "samples", "-1; must be 0 to 10000");
+  ExpectRefused(Samples("samples: 10001").status(), "samples", "10001; must be 0 to 10000");
 }
 
 }  // namespace
