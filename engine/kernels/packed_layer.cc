@@ -76,16 +76,36 @@ HWY_INLINE const float* WeightsAt(const Product& product, size_t column) {
          column % kPanelWidth;
 }
 
-// z ← sums in the first block, z + sums after it, for columns below `units`.
-HWY_INLINE void StoreSums(Vector sums, bool first, size_t count, float* z) {
+template <size_t kRows, size_t kVectors>
+using Sums = Vector[kRows][kVectors];
+
+// z ← sums in the first block, z + sums after it. Without conditions within, so that the
+// sums stay in registers.
+template <size_t kRows, size_t kVectors, bool kFirst>
+HWY_INLINE void StoreWhole(const Sums<kRows, kVectors>& sums, float* z, size_t stride) {
   const Floats d;
-  if (count >= kLanes) {
-    hn::StoreU(first ? sums : hn::Add(hn::LoadU(d, z), sums), d, z);
-    return;
+  for (size_t r = 0; r < kRows; ++r) {
+    for (size_t v = 0; v < kVectors; ++v) {
+      float* const to = z + r * stride + v * kLanes;
+      hn::StoreU(kFirst ? sums[r][v] : hn::Add(hn::LoadU(d, to), sums[r][v]), d, to);
+    }
   }
-  HWY_ALIGN float lanes[kLanes];
-  hn::Store(sums, d, lanes);
-  for (size_t i = 0; i < count; ++i) z[i] = first ? lanes[i] : z[i] + lanes[i];
+}
+
+// The same of the first `units` columns.
+template <size_t kRows, size_t kVectors>
+HWY_INLINE void StoreSome(const Sums<kRows, kVectors>& sums, bool first, size_t units, float* z,
+                          size_t stride) {
+  const Floats d;
+  for (size_t r = 0; r < kRows; ++r) {
+    for (size_t v = 0; v < kVectors && v * kLanes < units; ++v) {
+      HWY_ALIGN float lanes[kLanes];
+      hn::Store(sums[r][v], d, lanes);
+      float* const to = z + r * stride + v * kLanes;
+      const size_t count = std::min(kLanes, units - v * kLanes);
+      for (size_t i = 0; i < count; ++i) to[i] = first ? lanes[i] : to[i] + lanes[i];
+    }
+  }
 }
 
 // One tile over the inputs [begin, end), which is one block of the chain.
@@ -95,28 +115,30 @@ HWY_INLINE void TileBlock(const Product& product, size_t row, size_t column, siz
   const Floats d;
   const size_t stride = product.x_stride;
   const float* HWY_RESTRICT x = product.x + row * stride;
-  const float* HWY_RESTRICT weights[kVectors];
-  for (size_t v = 0; v < kVectors; ++v) weights[v] = WeightsAt(product, column + v * kLanes);
-  Vector sums[kRows][kVectors];
+  constexpr size_t kPanels = (kVectors + 1) / 2;  // of two vectors
+  const float* HWY_RESTRICT weights[kPanels];
+  for (size_t p = 0; p < kPanels; ++p) weights[p] = WeightsAt(product, column + p * kPanelWidth);
+  Sums<kRows, kVectors> sums;
   for (size_t r = 0; r < kRows; ++r) {
     for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d);
   }
   for (size_t k = begin; k < end; ++k) {
     Vector w[kVectors];
-    for (size_t v = 0; v < kVectors; ++v) w[v] = hn::Load(d, weights[v] + k * kPanelWidth);
+    for (size_t v = 0; v < kVectors; ++v) {
+      w[v] = hn::Load(d, weights[v / 2] + k * kPanelWidth + v % 2 * kLanes);
+    }
     for (size_t r = 0; r < kRows; ++r) {
       const Vector input = hn::Set(d, x[r * stride + k]);
       for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(input, w[v], sums[r][v]);
     }
   }
-  for (size_t r = 0; r < kRows; ++r) {
-    for (size_t v = 0; v < kVectors; ++v) {
-      const size_t place = column + v * kLanes;
-      if (place >= product.units) break;
-      StoreSums(sums[r][v], begin == 0 && !product.add, product.units - place,
-                product.z + (row + r) * product.z_stride + place);
-    }
+  float* const z = product.z + row * product.z_stride + column;
+  const bool first = begin == 0 && !product.add;
+  if (column + kVectors * kLanes > product.units) {
+    return StoreSome<kRows, kVectors>(sums, first, product.units - column, z, product.z_stride);
   }
+  if (first) return StoreWhole<kRows, kVectors, true>(sums, z, product.z_stride);
+  StoreWhole<kRows, kVectors, false>(sums, z, product.z_stride);
 }
 
 // Rows [begin, end), a multiple of kRows, of a tile's columns. The block's weights
@@ -256,6 +278,8 @@ size_t PanelWidth() { return kPanelWidth; }
 
 bool Fuses() { return HWY_NATIVE_FMA != 0; }
 
+bool ManyRegisters() { return kManyRegisters; }
+
 const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace chainrule::engine::HWY_NAMESPACE
@@ -269,6 +293,7 @@ HWY_EXPORT(MultiplyUnpacked);
 HWY_EXPORT(TurnPanel);
 HWY_EXPORT(PanelWidth);
 HWY_EXPORT(Fuses);
+HWY_EXPORT(ManyRegisters);
 HWY_EXPORT(TargetName);
 
 namespace {
@@ -344,6 +369,8 @@ void NaiveChainMultiply(ConstMatrixView weights, ConstMatrixView x, MatrixView z
 }
 
 bool FusesMultiplyAdd() { return HWY_DYNAMIC_DISPATCH(Fuses)(); }
+
+bool HasManyRegisters() { return HWY_DYNAMIC_DISPATCH(ManyRegisters)(); }
 
 const char* SimdTargetName() { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 

@@ -57,6 +57,8 @@ void NaiveChainMultiply(ConstMatrixView weights, ConstMatrixView x, MatrixView z
 
 // Whether the SIMD target in use has a fused multiply-add.
 bool FusesMultiplyAdd();
+// Whether the target that runs has 32 registers for vectors, or 16.
+bool HasManyRegisters();
 
 // The SIMD target in use, such as "AVX3".
 const char* SimdTargetName();

@@ -31,6 +31,21 @@ void TurnedChains(float /*alpha*/, ConstMatrixView dz, ConstMatrixView w, float 
   ChainMultiplyTurned(dz, w, dx);
 }
 
+// With 16 registers for vectors, tiles are half as large as with 32, and what is not packed is
+// read twice as often: that pays for few rows, or in a layer of few units; and panels packed on
+// the way in a layer of few weights.
+constexpr int64_t kFewRows = 32;
+constexpr int64_t kFewUnits = 16;
+constexpr int64_t kFewWeights = 4'096;
+
+bool UnpackedPays(int64_t rows, int64_t units) {
+  return HasManyRegisters() || rows <= kFewRows || units <= kFewUnits;
+}
+
+bool PanelsPay(int64_t units, int64_t inputs) {
+  return HasManyRegisters() || units * inputs <= kFewWeights;
+}
+
 // With more rows packing is paid back, with few inputs the sums of lanes are not.
 bool DotsSuit(int64_t batch, int64_t inputs) {
   return batch <= 128 && inputs >= std::max<int64_t>(128, 2 * batch) &&
@@ -52,19 +67,23 @@ bool DirectSuits(int64_t rows, int64_t columns, int64_t inner) {
 
 TileKernel ForwardKernel(int64_t batch, int64_t units, int64_t inputs) {
   if (batch * units < kLeastOutputs) return nullptr;
-  if (DotsSuit(batch, inputs)) return Dots;
-  if (ChainsSuit(batch, units, inputs)) return Chains;
+  if (UnpackedPays(batch, units) && DotsSuit(batch, inputs)) return Dots;
+  if (PanelsPay(units, inputs) && ChainsSuit(batch, units, inputs)) return Chains;
   return nullptr;
 }
 
 TileKernel InputGradientKernel(int64_t batch, int64_t units, int64_t inputs) {
-  if (DirectSuits(batch, inputs, units)) return DirectProduct;
-  if (batch * inputs * units >= kLeastWork && ChainsSuit(batch, inputs, units)) return TurnedChains;
+  if (UnpackedPays(2 * batch, units) && DirectSuits(batch, inputs, units)) return DirectProduct;
+  if (PanelsPay(units, inputs) && batch * inputs * units >= kLeastWork &&
+      ChainsSuit(batch, inputs, units)) {
+    return TurnedChains;
+  }
   return nullptr;
 }
 
 TileKernel WeightGradientKernel(int64_t batch, int64_t units, int64_t inputs) {
-  return DirectSuits(units, inputs, batch) ? DirectProductOfTurned : nullptr;
+  return UnpackedPays(batch / 2, units) && DirectSuits(units, inputs, batch) ? DirectProductOfTurned
+                                                                             : nullptr;
 }
 
 }  // namespace chainrule::engine

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "engine/blas/blas_runtime.h"
+#include "engine/kernels/packed_layer.h"
 #include "gtest/gtest.h"
 #include "tests/engine/support/samples.h"
 
@@ -45,20 +46,29 @@ TEST(ProductKernelsTest, SmallAndLargeForwardProductsAreLeftToBlas) {
 }
 
 TEST(ProductKernelsTest, ForwardProductsOfFewRowsAreNotPackedAtAll) {
-  EXPECT_EQ(ForwardKernel(32, 128, 784), ForwardKernel(128, 512, 784));
-  EXPECT_EQ(ForwardKernel(32, 64, 30), ForwardKernel(512, 2'048, 2'048));
+  EXPECT_EQ(ForwardKernel(32, 128, 784), ForwardKernel(16, 512, 784));
+  EXPECT_EQ(ForwardKernel(32, 64, 30), ForwardKernel(512, 64, 30));
   EXPECT_NE(ForwardKernel(32, 128, 784), ForwardKernel(32, 64, 30));
 }
 
 TEST(ProductKernelsTest, SmallAndLargeGradientsAreLeftToBlas) {
   EXPECT_NE(WeightGradientKernel(32, 128, 784), nullptr);
-  EXPECT_NE(InputGradientKernel(128, 256, 512), nullptr);
+  EXPECT_NE(InputGradientKernel(16, 256, 512), nullptr);
   for (const auto& [batch, units, inputs] : {Shape(32, 64, 30), Shape(2'048, 2'048, 1'024)}) {
     EXPECT_EQ(WeightGradientKernel(batch, units, inputs), nullptr);
     EXPECT_EQ(InputGradientKernel(batch, units, inputs), nullptr);
   }
   EXPECT_EQ(WeightGradientKernel(512, 2'048, 1'024), nullptr);
-  EXPECT_NE(InputGradientKernel(512, 2'048, 1'024), nullptr);
+}
+
+// Larger tiles read less of what is not packed.
+TEST(ProductKernelsTest, ManyRegistersMakeMoreProductsWorthIt) {
+  const bool many = HasManyRegisters();
+  EXPECT_EQ(ForwardKernel(128, 512, 784) != nullptr, many);
+  EXPECT_EQ(ForwardKernel(512, 2'048, 2'048) != nullptr, many);
+  EXPECT_EQ(WeightGradientKernel(128, 512, 784) != nullptr, many);
+  EXPECT_EQ(InputGradientKernel(128, 256, 512) != nullptr, many);
+  EXPECT_EQ(InputGradientKernel(512, 2'048, 1'024) != nullptr, many);
 }
 
 TEST(ProductKernelsTest, EveryChoiceIsTheProductAtAnyNumberOfThreads) {
