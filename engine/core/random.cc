@@ -37,9 +37,9 @@ Words Philox4x32(Words counter, std::array<uint32_t, 2> key) {
 // The step's upper bits share a word with the purpose.
 RandomStream::RandomStream(int64_t seed, RandomPurpose purpose, int64_t step)
     : key_{Low(static_cast<uint64_t>(seed)), High(static_cast<uint64_t>(seed))},
-      words_{
-          Low(static_cast<uint64_t>(step)),
-          static_cast<uint32_t>(purpose) << 24 | (High(static_cast<uint64_t>(step)) & 0xFFFFFF)} {}
+      words_{Low(static_cast<uint64_t>(step)), static_cast<uint32_t>(purpose) << 24 |
+                                                   (High(static_cast<uint64_t>(step)) & 0xFFFFFF)} {
+}
 
 Words RandomStream::Bits(uint64_t index) const {
   return Philox4x32({Low(index), High(index), words_[0], words_[1]}, key_);

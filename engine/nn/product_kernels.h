@@ -1,5 +1,6 @@
 // Which kernels multiply a layer's matrices in training; null: sgemm. They decide bits:
-// functions of the products' shapes and of the SIMD target's kind alone.  X: [batch × inputs], W: [units × inputs].
+// functions of the products' shapes and of the SIMD target's kind alone.  X: [batch × inputs], W:
+// [units × inputs].
 #ifndef CHAINRULE_ENGINE_NN_PRODUCT_KERNELS_H_
 #define CHAINRULE_ENGINE_NN_PRODUCT_KERNELS_H_
 

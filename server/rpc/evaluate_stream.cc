@@ -66,8 +66,7 @@ absl::StatusOr<EvaluateStream::Next> EvaluateStream::Complete() {
   if (absl::Status sum = CheckWeightSum(rows_, evaluator_->weight_sum(), "examples"); !sum.ok()) {
     return sum;
   }
-  const absl::StatusOr<engine::Evaluation> evaluation =
-      evaluator_->Finish(*scope().cancellation());
+  const absl::StatusOr<engine::Evaluation> evaluation = evaluator_->Finish(*scope().cancellation());
   if (!evaluation.ok()) return evaluation.status();
   v1::StreamEvaluateResponse response;
   const Snapshot& snapshot = *model_->snapshot;

@@ -6,8 +6,8 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/kernels/reduce.h"
 #include "engine/kernels/dropout.h"
+#include "engine/kernels/reduce.h"
 #include "engine/nn/reference.h"
 #include "gtest/gtest.h"
 #include "tests/engine/support/samples.h"
