@@ -22,7 +22,8 @@ std::vector<double> RandomDoubles(size_t count, int64_t seed) {
 }
 
 bool SameBits(Doubles a, Doubles b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
 }
 
 // `pass` and `twin` of the same numbers, at every length and off every alignment.
