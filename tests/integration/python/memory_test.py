@@ -100,12 +100,12 @@ class MemoryTest(unittest.TestCase):
                     training_service_pb2.FitRequest(examples=tensor_pb2.Examples(
                         inputs=tensor_pb2.Tensor(shape=[rows, INPUTS], raw=values),
                         targets=tensor_pb2.Tensor(shape=[rows, 1], raw=bytes(4 * rows)))))))
+                self.addCleanup(fit.cancel)
                 while next(fit).WhichOneof("kind") != "epoch_report":
                     pass
                 next(fit)
-                told = self.told(name)
-                self.assertGreater(told, 100_000_000)
-                self.assert_takes(told, before + len(values), told)
+                told = self.told_while_it_changes(name, before + len(values))
+                self.assertGreater(told, 90_000_000)  # twice what it takes at rest
                 fit.cancel()
                 self.delete(name)
                 self.assert_takes(0, before, told)
@@ -145,6 +145,16 @@ class MemoryTest(unittest.TestCase):
         models = self.models.ListModels(model_service_pb2.ListModelsRequest(page_size=1000)).models
         self.assertEqual(len(models), SMALL_MODELS)
         return sum(model.memory_bytes for model in models)
+
+    def told_while_it_changes(self, name, before):
+        """Once it is what the process takes, which is soon: from one slice of a training to the
+        next both may differ by a block."""
+        end = time.monotonic() + 60
+        while True:
+            told = self.told(name)
+            if abs(self.resident() - before - told) <= 0.1 * told:
+                return told
+            self.assertLess(time.monotonic(), end, (told, self.resident() - before))
 
     def assert_takes(self, told, before, largest):
         """What a change leaves behind may be freed a moment after its answer."""
