@@ -86,7 +86,7 @@ absl::Status Admission::CheckRoom() const {
 
 absl::Status Admission::CheckProbeRoom() const {
   if (probes_.load(std::memory_order_relaxed) <= kMostProbes) return absl::OkStatus();
-  return Overloaded("probes and watches", "the most of them", kMostProbes);
+  return Overloaded("probes and watches", "max_probes", kMostProbes);
 }
 
 absl::StatusOr<Admission::Ticket> Admission::Enter(int64_t bytes) {

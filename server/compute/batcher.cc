@@ -15,9 +15,6 @@ using engine::MutexLock;
 
 namespace {
 
-// How often somebody looks whether the calls that wait are still wanted.
-constexpr absl::Duration kLook = absl::Milliseconds(20);
-
 // For a call that no numbers were found for.
 std::shared_ptr<const Snapshot> SettingsAlone(const Model& model) {
   absl::StatusOr<std::shared_ptr<const ModelSettings>> settings = model.settings();
@@ -148,7 +145,7 @@ void Batcher::Impl::WaitForCalls() {
   while (queue_.empty() && !stopping_) {
     if (cold_.empty()) {
       changed_.Wait(&mutex_);
-    } else if (!changed_.WaitFor(&mutex_, kLook)) {
+    } else if (!changed_.WaitFor(&mutex_, options_.look)) {
       mutex_.Unlock();
       FailCold();
       mutex_.Lock();
@@ -160,7 +157,7 @@ void Batcher::Impl::Loop() {
   BatchRunner runner(executor_, [this] { FailWaiting(); });
   absl::Time looked = absl::Now();
   for (;;) {
-    if (const absl::Time now = absl::Now(); now - looked >= kLook) {
+    if (const absl::Time now = absl::Now(); now - looked >= options_.look) {
       FailWaiting();
       looked = now;
     }

@@ -63,6 +63,9 @@ class Batcher {
     int64_t max_batch_bytes = int64_t{8} << 20;
     // How long small calls wait for Here::Run, while their thread is brought more and more.
     absl::Duration max_wait_here = absl::Milliseconds(1);
+    // How often a worker looks, between two batches, whether the calls that wait are still
+    // wanted; and, with nothing to do, whether those that wait for the disk are. Above 0 for them.
+    absl::Duration look = absl::Milliseconds(20);
   };
   // `executor` (high priority) outlives the batcher.
   Batcher(const Options& options, const engine::Executor* executor);

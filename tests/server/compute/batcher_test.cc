@@ -152,6 +152,7 @@ TEST_F(BatcherTest, CallCancelledBehindALongOneHearsOfItBeforeThatOneEnds) {
 
 TEST_F(BatcherTest, CallCancelledBehindShortOnesOfAnotherModelHearsOfItBetweenThem) {
   History history;
+  batcher_.emplace(Batcher::Options{.look = absl::ZeroDuration()}, &executor_);
   std::optional<HeldWorker> held(std::in_place, &*batcher_, model_);
   const std::shared_ptr<Model> other = MakeModel(&scheduler_);
   Prediction next("next", TestInputs(1, kInputs), &history);
@@ -159,7 +160,6 @@ TEST_F(BatcherTest, CallCancelledBehindShortOnesOfAnotherModelHearsOfItBetweenTh
   batcher_->Predict(next.Call(other));
   batcher_->Predict(waiting.Call(model_));
   waiting.cancellation.Cancel();
-  absl::SleepFor(absl::Milliseconds(25));  // somebody looks every 20
   held.reset();
   EXPECT_TRUE(next.status().ok());
   EXPECT_EQ(Reason(waiting.status()), "CANCELLED");
