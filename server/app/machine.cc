@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "absl/strings/numbers.h"
+#include "engine/core/spare_blocks.h"
 
 namespace chainrule::server {
 
@@ -35,6 +36,10 @@ void ReturnLargeBlocks() {
   constexpr int kKeptBytes = 2 * kLargeBytes;
   mallopt(M_MMAP_THRESHOLD, kLargeBytes);
   mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+  // Three blocks of twenty million parameters, or less of a small machine.
+  constexpr int64_t kMostSpareBytes = int64_t{256} << 20;
+  const int64_t spare = std::min(kMostSpareBytes, MachineMemoryBytes() / 32);
+  engine::SpareBlocks::Shared().KeepLarge(static_cast<size_t>(spare));
 }
 
 }  // namespace chainrule::server

@@ -16,7 +16,8 @@ int64_t MachineMemoryBytes(const std::string& control_groups = "/sys/fs/cgroup")
 int64_t ResidentBytes();
 
 // From now on malloc gives large blocks back as soon as they are freed. By itself it keeps
-// those of up to 32 MiB, once it has seen one freed: a training's buffers, a model's weights.
+// those of up to 32 MiB, once it has seen one freed. Of a training's buffers and a model's
+// weights some stay for the next (SpareBlocks), until the trimmer finds that nobody took them.
 void ReturnLargeBlocks();
 
 }  // namespace chainrule::server

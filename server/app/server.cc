@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "engine/blas/blas_core.h"
 #include "engine/blas/blas_runtime.h"
+#include "engine/core/spare_blocks.h"
 #include "engine/kernels/packed_layer.h"
 #include "server/app/address.h"
 #include "server/app/listener.h"
@@ -172,7 +173,8 @@ Server::Impl::Impl(const Options& server_options, std::unique_ptr<Store> server_
       registry(options.limits, &lanes, KeepingOf(options, store.get(), &training_cores)),
       admission(options.limits.max_queued_calls, options.limits.max_queued_bytes),
       trimmer(Trimmer::Options(),
-              {[this] { return admission.present() == 0; }, ResidentBytes, [] { malloc_trim(0); }}),
+              {[this] { return admission.present() == 0; }, ResidentBytes, [] { malloc_trim(0); },
+               [] { engine::SpareBlocks::Shared().Age(); }}),
       analysts(threads),
       checkers(1),
       streamers(threads),

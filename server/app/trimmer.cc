@@ -28,6 +28,7 @@ bool Trimmer::Wait() {
 void Trimmer::Loop() {
   int64_t least = process_.resident_bytes();  // since the last time
   while (Wait()) {
+    process_.age();
     const int64_t now = process_.resident_bytes();
     least = std::min(least, now);
     if (now - least < options_.growth_bytes || !process_.is_at_rest()) continue;

@@ -27,6 +27,7 @@ class Trimmer {
     std::function<bool()> is_at_rest;
     std::function<int64_t()> resident_bytes;
     std::function<void()> trim;
+    std::function<void()> age;  // each time it looks: what lies there unused may go
   };
 
   Trimmer(const Options& options, Process process);

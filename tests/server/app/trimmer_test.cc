@@ -21,14 +21,21 @@ class TrimmerTest : public ::testing::Test {
   std::atomic<int64_t> resident_ = 5 * kGrowth;
   std::atomic<int> looks_ = 0;
   std::atomic<int> trims_ = 0;
+  std::atomic<int> ages_ = 0;
   const Trimmer trimmer_{{.look = absl::Microseconds(100), .growth_bytes = kGrowth},
                          {[this] { return at_rest_.load(); },
                           [this] {
                             ++looks_;
                             return resident_.load();
                           },
-                          [this] { ++trims_; }}};
+                          [this] { ++trims_; }, [this] { ++ages_; }}};
 };
+
+TEST_F(TrimmerTest, AgesWheneverItLooks) {
+  WaitForLooks(5);
+  EXPECT_GE(ages_, 4);
+  EXPECT_EQ(trims_, 0);
+}
 
 TEST_F(TrimmerTest, TrimsOnceWhenItHasGrownAndIsAtRest) {
   WaitForLooks(2);

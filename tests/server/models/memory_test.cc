@@ -160,7 +160,7 @@ class ServedMemoryTest : public ::testing::Test {
     const double told = Told();  // may fill what is kept of a description
     const double taken = AllocatedBytes() - before_;
     // What malloc gave to others meanwhile, and a spare block or two.
-    constexpr double kOther = 4'096 + engine::SpareBlocks::kMostBytes;
+    constexpr double kOther = 4'096 + engine::SpareBlocks::kMostSmallBytes;
     EXPECT_NEAR(told, taken, 0.1 * taken + kOther) << when;
   }
   void RunThroughLife() {
