@@ -159,9 +159,9 @@ HWY_INLINE float RowMaximum(D d, const float* z, size_t count) {
   return hn::GetLane(hn::MaxOfLanes(d, maximum));
 }
 
-// Σ e^(z−maximum) over z[0, count), in double; with kStore the terms go to e.
-template <bool kStore, class D>
-HWY_INLINE double SumOfExponentials(D d, const float* z, float maximum, size_t count, float* e) {
+// e ← e^(z−maximum) over z[0, count); returns their sum, in double.
+template <class D>
+HWY_INLINE double StoreExponentials(D d, const float* z, float maximum, size_t count, float* e) {
   const DoublesOf<D> dd;
   const size_t lanes = hn::Lanes(d);
   const auto shift = hn::Set(d, maximum);
@@ -170,7 +170,7 @@ HWY_INLINE double SumOfExponentials(D d, const float* z, float maximum, size_t c
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     const auto term = ExpOfNonPositive(d, hn::Sub(hn::LoadU(d, z + i), shift));
-    if constexpr (kStore) hn::StoreU(term, d, e + i);
+    hn::StoreU(term, d, e + i);
     lower = hn::Add(lower, PromoteLower(d, term));
     upper = hn::Add(upper, PromoteUpper(d, term));
   }
@@ -178,7 +178,7 @@ HWY_INLINE double SumOfExponentials(D d, const float* z, float maximum, size_t c
     const size_t left = count - i;
     const auto all = ExpOfNonPositive(d, hn::Sub(LoadPartial(d, z + i, left), shift));
     const auto term = hn::IfThenElseZero(hn::FirstN(d, left), all);
-    if constexpr (kStore) StorePartial(d, term, e + i, left);
+    StorePartial(d, term, e + i, left);
     lower = hn::Add(lower, PromoteLower(d, term));
     upper = hn::Add(upper, PromoteUpper(d, term));
   }
@@ -189,7 +189,7 @@ HWY_INLINE double SumOfExponentials(D d, const float* z, float maximum, size_t c
 template <class D>
 HWY_INLINE void SoftmaxRow(D d, const float* z, float* a, size_t count) {
   const size_t lanes = hn::Lanes(d);
-  const double sum = SumOfExponentials<true>(d, z, RowMaximum(d, z, count), count, a);
+  const double sum = StoreExponentials(d, z, RowMaximum(d, z, count), count, a);
   const auto divisor = hn::Set(d, static_cast<float>(sum));
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {

@@ -1,5 +1,6 @@
 #include "engine/kernels/loss.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -20,7 +21,7 @@ using Double = DoublesOf<Float>;
 
 // One type a loss that is a sum over the outputs.  Term is an output's share of the
 // loss in float (its square root where kSquared: it is then squared in double, where
-// it cannot overflow); Gradient is the derivative.  kReadsZ: Term's `x` is z, else a.
+// it cannot overflow); Gradient is the derivative.  kReadsZ: `x` is z, else a.
 struct BinaryCrossEntropy {
   static constexpr bool kReadsZ = true;
   static constexpr bool kSquared = false;
@@ -32,9 +33,17 @@ struct BinaryCrossEntropy {
     const auto e = ExpOfNonPositive(d, hn::Neg(magnitude));
     return hn::MulAdd(magnitude, wrong, LogOfOnePlus(d, e));
   }
-  static HWY_INLINE hn::Vec<Float> Gradient(Float /*d*/, float /*delta*/, hn::Vec<Float> a,
+  // (1−y)·σ(z) − y·σ(−z): a − y, but where both are close to 1 it keeps its digits.
+  static HWY_INLINE hn::Vec<Float> Gradient(Float d, float /*delta*/, hn::Vec<Float> z,
                                             hn::Vec<Float> y) {
-    return hn::Sub(a, y);
+    const auto one = hn::Set(d, 1.0F);
+    const auto e = ExpOfNonPositive(d, hn::Neg(hn::Abs(z)));
+    const auto larger = hn::Div(one, hn::Add(one, e));
+    const auto smaller = hn::Mul(e, larger);
+    const auto negative = hn::Lt(z, hn::Zero(d));
+    const auto yes = hn::IfThenElse(negative, smaller, larger);
+    const auto no = hn::IfThenElse(negative, larger, smaller);
+    return hn::NegMulAdd(y, no, hn::Mul(hn::Sub(one, y), yes));
   }
 };
 
@@ -90,8 +99,7 @@ HWY_INLINE hn::Vec<Float> Terms(float delta, const Row& row, size_t i) {
   const auto y = hn::LoadU(d, row.y + i);
   const auto x = hn::LoadU(d, (Form::kReadsZ ? row.z : row.a) + i);
   if constexpr (kWithGradient) {
-    const auto a = Form::kReadsZ ? hn::LoadU(d, row.a + i) : x;
-    hn::StoreU(Form::Gradient(d, delta, a, y), d, row.gradient + i);
+    hn::StoreU(Form::Gradient(d, delta, x, y), d, row.gradient + i);
   }
   return Form::Term(d, delta, x, y);
 }
@@ -102,8 +110,7 @@ HWY_INLINE hn::Vec<Float> PartialTerms(float delta, const Row& row, size_t i, si
   const auto y = LoadPartial(d, row.y + i, left);
   const auto x = LoadPartial(d, (Form::kReadsZ ? row.z : row.a) + i, left);
   if constexpr (kWithGradient) {
-    const auto a = Form::kReadsZ ? LoadPartial(d, row.a + i, left) : x;
-    StorePartial(d, Form::Gradient(d, delta, a, y), row.gradient + i, left);
+    StorePartial(d, Form::Gradient(d, delta, x, y), row.gradient + i, left);
   }
   return hn::IfThenElseZero(hn::FirstN(d, left), Form::Term(d, delta, x, y));
 }
@@ -152,8 +159,7 @@ HWY_INLINE void TermsOfOneColumn(float delta, const Row& row, size_t count, doub
 
 template <class Form>
 bool HasNoGaps(ConstMatrixView z, ConstMatrixView a, ConstMatrixView y, MatrixView gradient) {
-  const bool reads_a = !Form::kReadsZ || gradient.data != nullptr;
-  return y.contiguous() && (!Form::kReadsZ || z.contiguous()) && (!reads_a || a.contiguous()) &&
+  return y.contiguous() && (Form::kReadsZ ? z : a).contiguous() &&
          (gradient.data == nullptr || gradient.contiguous());
 }
 
@@ -209,20 +215,58 @@ HWY_INLINE double WeightedDistance(const float* z, const float* y, float maximum
   return SumLanes(dd, distance);
 }
 
-// a·Σy − y
-HWY_INLINE void WriteSoftmaxGradient(const Row& row, float target_sum, size_t count) {
+// Σ e^(z−maximum) but for one that is 1, in double: what is beside it keeps its digits.
+HWY_INLINE double SumBeside(const float* z, float maximum, size_t count) {
+  const Float d;
+  const Double dd;
+  const size_t lanes = hn::Lanes(d);
+  const auto shift = hn::Set(d, maximum);
+  auto sum = hn::Zero(dd);
+  size_t largest = 0;
+  for (size_t i = 0; i < count; i += lanes) {
+    const size_t left = std::min(count - i, lanes);
+    const auto logit = left == lanes ? hn::LoadU(d, z + i) : LoadPartial(d, z + i, left);
+    const auto here = hn::FirstN(d, left);
+    const auto at_top = hn::And(here, hn::Eq(logit, shift));
+    largest += hn::CountTrue(d, at_top);
+    const auto e = ExpOfNonPositive(d, hn::Sub(logit, shift));
+    const auto beside = hn::IfThenElseZero(here, hn::IfThenZeroElse(at_top, e));
+    sum = hn::Add(sum, hn::Add(PromoteLower(d, beside), PromoteUpper(d, beside)));
+  }
+  return SumLanes(dd, sum) + static_cast<double>(std::max<size_t>(largest, 1) - 1);
+}
+
+// What the gradient of a row needs beside its outputs.
+struct SoftmaxSums {
+  float maximum;  // of z
+  float beside;   // 1 − the largest output
+  float targets;  // Σy
+};
+
+// a·(Σy − y) − y·(1 − a), which is a·Σy − y, with the last factor from the outputs beside it.
+HWY_INLINE hn::Vec<Float> SoftmaxGradient(const SoftmaxSums& sums, hn::Vec<Float> z,
+                                          hn::Vec<Float> a, hn::Vec<Float> y) {
+  const Float d;
+  const auto at_top = hn::Eq(z, hn::Set(d, sums.maximum));
+  const auto rest = hn::IfThenElse(at_top, hn::Set(d, sums.beside), hn::Sub(hn::Set(d, 1.0F), a));
+  return hn::NegMulAdd(y, rest, hn::Mul(a, hn::Sub(hn::Set(d, sums.targets), y)));
+}
+
+HWY_INLINE void WriteSoftmaxGradient(const Row& row, const SoftmaxSums& sums, size_t count) {
   const Float d;
   const size_t lanes = hn::Lanes(d);
-  const auto sum = hn::Set(d, target_sum);
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto y = hn::LoadU(d, row.y + i);
-    hn::StoreU(hn::MulSub(hn::LoadU(d, row.a + i), sum, y), d, row.gradient + i);
+    hn::StoreU(SoftmaxGradient(sums, hn::LoadU(d, row.z + i), hn::LoadU(d, row.a + i),
+                               hn::LoadU(d, row.y + i)),
+               d, row.gradient + i);
   }
   if (i < count) {
     const size_t left = count - i;
-    const auto y = LoadPartial(d, row.y + i, left);
-    StorePartial(d, hn::MulSub(LoadPartial(d, row.a + i, left), sum, y), row.gradient + i, left);
+    StorePartial(d,
+                 SoftmaxGradient(sums, LoadPartial(d, row.z + i, left),
+                                 LoadPartial(d, row.a + i, left), LoadPartial(d, row.y + i, left)),
+                 row.gradient + i, left);
   }
 }
 
@@ -234,13 +278,16 @@ void CategoricalCrossEntropy(ConstMatrixView z, ConstMatrixView a, ConstMatrixVi
   for (int64_t i = 0; i < y.rows; ++i) {
     const Row row = RowAt(z, a, y, gradient, i);
     const float maximum = RowMaximum(d, row.z, count);
-    const double exponentials = SumOfExponentials<false>(d, row.z, maximum, count, nullptr);
+    const double beside = SumBeside(row.z, maximum, count);
     double target_sum = 0;
     const double distance = WeightedDistance(row.z, row.y, maximum, count, &target_sum);
-    row_loss[static_cast<size_t>(i)] = distance + target_sum * std::log(exponentials);
-    if (row.gradient != nullptr) {
-      WriteSoftmaxGradient(row, static_cast<float>(target_sum), count);
-    }
+    row_loss[static_cast<size_t>(i)] = distance + target_sum * std::log1p(beside);
+    if (row.gradient == nullptr) continue;
+    WriteSoftmaxGradient(row,
+                         {.maximum = maximum,
+                          .beside = static_cast<float>(beside / (1.0 + beside)),
+                          .targets = static_cast<float>(target_sum)},
+                         count);
   }
 }
 

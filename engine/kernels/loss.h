@@ -4,6 +4,7 @@
 //                              = Σ max(z,0) − z·y + ln(1+e^(−|z|))      dz = a − y
 //   CATEGORICAL_CROSS_ENTROPY  −Σ y·ln a, a = softmax(z):
 //                              = Σ y·(ln Σ e^z − z)                     dz = a·Σy − y
+//   (both dz without the difference of two numbers close to 1: a confident network's is small)
 //   MEAN_SQUARED_ERROR         Σ (a−y)²                                 da = 2·(a−y)
 //   HUBER                      Σ |e| ≤ δ ? ½·e² : δ·(|e|−½·δ), e = a−y  da = clamp(e, ±δ)
 // Thread-safe: functions of their arguments.

@@ -39,19 +39,22 @@ double OutputLoss(LossFunction function, double z, double a, double y) {
   return 0;
 }
 
-double OutputGradient(LossFunction function, double a, double y, double target_sum) {
-  const auto delta = static_cast<double>(function.huber_delta);
-  switch (function.kind) {
-    case Loss::kBinaryCrossEntropy:
-      return a - y;
-    case Loss::kCategoricalCrossEntropy:
-      return a * target_sum - y;
-    case Loss::kMeanSquaredError:
-      return 2 * (a - y);
-    case Loss::kHuber:
-      return std::clamp(a - y, -delta, delta);
+// (1−y)·σ(z) − y·σ(−z)
+double BinaryGradient(double z, double y) {
+  return (1 - y) / (1 + std::exp(-z)) - y / (1 + std::exp(z));
+}
+
+// (Σy − y)·p − y·Σ p of the others
+double CategoricalGradient(std::span<const double> z, std::span<const double> y, size_t j) {
+  const double maximum = *std::max_element(z.begin(), z.end());
+  double beside = 0;
+  double target_sum = 0;
+  for (size_t k = 0; k < z.size(); ++k) {
+    if (k != j) beside += std::exp(z[k] - maximum);
+    target_sum += y[k];
   }
-  return 0;
+  const double own = std::exp(z[j] - maximum);
+  return ((target_sum - y[j]) * own - y[j] * beside) / (own + beside);
 }
 
 std::vector<double> RowAsDouble(ConstMatrixView x, int64_t row) {
@@ -71,12 +74,24 @@ double ExampleLoss(LossFunction function, std::span<const double> z, std::span<c
   return loss;
 }
 
-void ExampleGradient(LossFunction function, std::span<const double> a, std::span<const double> y,
-                     std::span<double> gradient) {
-  double target_sum = 0;
-  for (const double value : y) target_sum += value;
+void ExampleGradient(LossFunction function, std::span<const double> z, std::span<const double> a,
+                     std::span<const double> y, std::span<double> gradient) {
+  const auto delta = static_cast<double>(function.huber_delta);
   for (size_t j = 0; j < y.size(); ++j) {
-    gradient[j] = OutputGradient(function, a[j], y[j], target_sum);
+    switch (function.kind) {
+      case Loss::kBinaryCrossEntropy:
+        gradient[j] = BinaryGradient(z[j], y[j]);
+        break;
+      case Loss::kCategoricalCrossEntropy:
+        gradient[j] = CategoricalGradient(z, y, j);
+        break;
+      case Loss::kMeanSquaredError:
+        gradient[j] = 2 * (a[j] - y[j]);
+        break;
+      case Loss::kHuber:
+        gradient[j] = std::clamp(a[j] - y[j], -delta, delta);
+        break;
+    }
   }
 }
 
@@ -84,11 +99,12 @@ void LossAndGradient(LossFunction function, ConstMatrixView z, ConstMatrixView a
                      std::span<double> row_loss, MatrixView gradient) {
   std::vector<double> derivative(static_cast<size_t>(y.columns));
   for (int64_t i = 0; i < y.rows; ++i) {
+    const std::vector<double> logits = RowAsDouble(z, i);
     const std::vector<double> outputs = RowAsDouble(a, i);
     const std::vector<double> targets = RowAsDouble(y, i);
-    row_loss[static_cast<size_t>(i)] = ExampleLoss(function, RowAsDouble(z, i), outputs, targets);
+    row_loss[static_cast<size_t>(i)] = ExampleLoss(function, logits, outputs, targets);
     if (gradient.data == nullptr) continue;
-    ExampleGradient(function, outputs, targets, derivative);
+    ExampleGradient(function, logits, outputs, targets, derivative);
     for (int64_t j = 0; j < y.columns; ++j) {
       gradient(i, j) = static_cast<float>(derivative[static_cast<size_t>(j)]);
     }

@@ -9,13 +9,13 @@
 
 namespace chainrule::engine::scalar {
 
-// One example's loss. z is looked at by the cross-entropies only, a by the others.
+// One example's loss. z is looked at by the cross-entropies only, a by the others; so below.
 double ExampleLoss(LossFunction function, std::span<const double> z, std::span<const double> a,
                    std::span<const double> y);
 
 // gradient ← its derivative by z (GradientIsByZ) or by a. All of one length.
-void ExampleGradient(LossFunction function, std::span<const double> a, std::span<const double> y,
-                     std::span<double> gradient);
+void ExampleGradient(LossFunction function, std::span<const double> z, std::span<const double> a,
+                     std::span<const double> y, std::span<double> gradient);
 
 void LossAndGradient(LossFunction function, ConstMatrixView z, ConstMatrixView a, ConstMatrixView y,
                      std::span<double> row_loss, MatrixView gradient);

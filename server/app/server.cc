@@ -41,7 +41,7 @@ constexpr int kReaders = 2;
 // For the last replies to leave.
 constexpr absl::Duration kFlush = absl::Milliseconds(500);
 // Counts changes of the engine's kernels that change bits.
-constexpr int kKernelVersion = 5;
+constexpr int kKernelVersion = 6;
 constexpr const char* kServices[] = {"chainrule.v1.ModelService", "chainrule.v1.TrainingService",
                                      "chainrule.v1.PredictionService", "chainrule.v1.ServerService",
                                      "inference.GRPCInferenceService"};

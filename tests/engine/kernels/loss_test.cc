@@ -164,7 +164,7 @@ TEST_P(LossTest, BinaryCrossEntropyOfSaturatedUnitsIsExactAndFinite) {
     EXPECT_EQ(BinaryAt(-z, 1).first, static_cast<double>(z));
     EXPECT_EQ(BinaryAt(-z, 1).second, -1.0F);
     EXPECT_LT(BinaryAt(z, 1).first, 1e-40);
-    EXPECT_EQ(BinaryAt(z, 1).second, 0.0F);
+    EXPECT_NEAR(BinaryAt(z, 1).second, 0.0F, 1e-40F);
     EXPECT_LT(BinaryAt(-z, 0).first, 1e-40);
   }
 }
@@ -175,6 +175,47 @@ TEST_P(LossTest, SmallBinaryCrossEntropiesKeepTheirDigits) {
     EXPECT_NEAR(BinaryAt(static_cast<float>(z), 1).first, expected, 1e-6 * expected);
     EXPECT_NEAR(BinaryAt(static_cast<float>(-z), 0).first, expected, 1e-6 * expected);
   }
+}
+
+// σ(z) − 1 = −σ(−z)
+TEST_P(LossTest, TheGradientOfAConfidentAnswerKeepsItsDigits) {
+  for (const double z : {1.0, 8.0, 17.0, 50.0, 80.0}) {
+    const double expected = 1.0 / (1.0 + std::exp(z));
+    const auto logit = static_cast<float>(z);
+    EXPECT_NEAR(BinaryAt(logit, 1).second, -expected, 1e-6 * expected) << z;
+    EXPECT_NEAR(BinaryAt(-logit, 0).second, expected, 1e-6 * expected) << z;
+  }
+}
+
+TEST_P(LossTest, TheGradientOfAConfidentSoftmaxKeepsItsDigits) {
+  for (const float top : {1.0F, 9.0F, 20.0F, 60.0F}) {
+    const float z[] = {-1.0F, top, 0.5F, -2.0F};
+    float a[4];
+    float y[] = {0.0F, 1.0F, 0.0F, 0.0F};
+    float gradient[4];
+    double loss = 0;
+    AddBiasActivate({Activation::kSoftmax}, {}, {const_cast<float*>(z), 1, 4}, {a, 1, 4});
+    LossAndGradient({Loss::kCategoricalCrossEntropy}, {z, 1, 4}, {a, 1, 4}, {y, 1, 4}, {&loss, 1},
+                    {gradient, 1, 4});
+    double beside = 0;
+    for (const int j : {0, 2, 3}) beside += std::exp(double{z[j]} - double{top});
+    EXPECT_NEAR(loss, std::log1p(beside), 1e-6 * beside) << top;
+    EXPECT_NEAR(gradient[1], -beside / (1 + beside), 1e-6 * beside) << top;
+    EXPECT_EQ(gradient[0], a[0]) << top;
+  }
+}
+
+TEST_P(LossTest, EqualLogitsShareTheSoftmax) {
+  const float z[] = {3.0F, 3.0F, 3.0F};
+  const float a[] = {1.0F / 3, 1.0F / 3, 1.0F / 3};
+  const float y[] = {1.0F, 0.0F, 0.0F};
+  float gradient[3];
+  double loss = 0;
+  LossAndGradient({Loss::kCategoricalCrossEntropy}, {z, 1, 3}, {a, 1, 3}, {y, 1, 3}, {&loss, 1},
+                  {gradient, 1, 3});
+  EXPECT_NEAR(loss, std::log(3.0), 1e-7);
+  EXPECT_NEAR(gradient[0], -2.0F / 3, 1e-6);
+  EXPECT_NEAR(gradient[2], 1.0F / 3, 1e-6);
 }
 
 TEST_P(LossTest, CategoricalCrossEntropyOfSaturatedUnitsIsFinite) {

@@ -52,6 +52,33 @@ TEST(GradientCheckWidthTest, BackPropagationAgreesWhereRowsStandApart) {
   }
 }
 
+// At z = 20 float32 has σ(z) = 1, so that back-propagation finds no derivative where there is a
+// small one.
+TEST(GradientCheckScaleTest, AGradientThatIsWronglyZeroIsWhollyWrong) {
+  const NetworkSpec spec =
+      MakeSpec(1, {1, 1}, Activation::kSigmoid, Activation::kIdentity, Loss::kMeanSquaredError);
+  const Network network(spec);
+  AlignedBuffer parameters(static_cast<size_t>(network.block_size()));
+  network.weights(parameters.span(), 0)(0, 0) = 20.0F;
+  network.weights(parameters.span(), 1)(0, 0) = 1.0F;
+  ModelState state = InitialState(network, {});
+  state.parameters = std::make_shared<const AlignedBuffer>(std::move(parameters));
+  const float one = 1.0F;
+  const float target = 3.0F;
+  ExampleChunk row;
+  row.rows = 1;
+  row.inputs = {ElementType::kFloat32, &one, 1};
+  row.targets = {ElementType::kFloat32, &target, 1};
+  Examples examples(1, 1);
+  examples.Append(std::move(row));
+  const Executor executor(1);
+  const auto check = CheckGradients(network, state, examples, 4, executor, Cancellation());
+  ASSERT_TRUE(check.ok());
+  EXPECT_EQ(check->worst.layer, 0);
+  EXPECT_EQ(check->worst.gradient, 0.0);
+  EXPECT_NEAR(check->max_relative_error, 1.0, 1e-9);
+}
+
 // Zero rows put every unit of the first layer exactly at RELU's kink.
 TEST(GradientCheckKinkTest, UnitsAtTheKinkAreComparedOnTheSideTheEngineIsOn) {
   const NetworkSpec spec =

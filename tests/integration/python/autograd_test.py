@@ -151,6 +151,18 @@ class AutogradTest(unittest.TestCase):
                     self.assert_gradients(f"shape-{number}-{loss[:3].lower()}", problem,
                                           ["TANH", "GELU", last], loss)
 
+    # Of answers that are almost certain, and right, almost nothing is left to learn from.
+    def test_every_gradient_of_a_confident_network(self):
+        for loss in ("BINARY_CROSS_ENTROPY", "CATEGORICAL_CROSS_ENTROPY"):
+            for margin in (6, 12, 20):
+                with self.subTest(loss=loss, margin=margin):
+                    problem = Problem(loss, seed=margin)
+                    answer = numpy.array([1.0, 0.0, 0.0])
+                    problem.parameters[2][1][:] = margin * (2 * answer - 1)
+                    problem.y[:] = answer
+                    self.assert_gradients(f"confident-{margin}-{loss[:3].lower()}", problem,
+                                          ["TANH", "RELU", last_activations(loss)[0]], loss)
+
     def test_input_gradients_are_by_the_inputs_as_sent(self):
         problem = Problem("MEAN_SQUARED_ERROR", seed=1)
         mean, scale = [1, -2, 0.5, 0, 3], [2, 0.25, 1, 8, 0.5]
