@@ -2,12 +2,16 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+
+#include "engine/core/aligned_buffer.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/update.cc"
 #include "hwy/foreach_target.h"
 // The per-target headers come after the one that re-includes this file.
 #include "engine/kernels/partial-inl.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -127,16 +131,24 @@ struct Arrays {
   float* new_parameters;
 };
 
-// The part of an array at one vector: whole, or the first `left` lanes.
+// The part of an array at one vector: whole, or the first `left` lanes. StoreNew is for the
+// new parameters.
 struct Whole {
   HWY_INLINE Vector Load(Float d, const float* from) const { return hn::LoadU(d, from); }
   HWY_INLINE void Store(Float d, Vector v, float* to) const { hn::StoreU(v, d, to); }
+  HWY_INLINE void StoreNew(Float d, Vector v, float* to) const { Store(d, v, to); }
+};
+
+// The same, with new parameters that go past the caches.
+struct PastCache : Whole {
+  HWY_INLINE void StoreNew(Float d, Vector v, float* to) const { hn::Stream(v, d, to); }
 };
 
 struct Partial {
   size_t left;
   HWY_INLINE Vector Load(Float d, const float* from) const { return LoadPartial(d, from, left); }
   HWY_INLINE void Store(Float d, Vector v, float* to) const { StorePartial(d, v, to, left); }
+  HWY_INLINE void StoreNew(Float d, Vector v, float* to) const { Store(d, v, to); }
 };
 
 // Updates the elements at i; returns bad + 0·(everything written), which is NaN in
@@ -153,7 +165,7 @@ HWY_INLINE Vector UpdateAt(const Optimizer& optimizer, const Preparation& prepar
   if constexpr (Optimizer::kStates > 0) s = access.Load(d, at.in[0] + i);
   if constexpr (Optimizer::kStates > 1) t = access.Load(d, at.in[1] + i);
   const Vector updated = optimizer.Step(d, w, g, s, t);
-  access.Store(d, updated, at.new_parameters + i);
+  access.StoreNew(d, updated, at.new_parameters + i);
   bad = hn::MulAdd(updated, zero, bad);
   if constexpr (Optimizer::kStates > 0) {
     access.Store(d, s, at.out[0] + i);
@@ -166,9 +178,9 @@ HWY_INLINE Vector UpdateAt(const Optimizer& optimizer, const Preparation& prepar
   return bad;
 }
 
-template <class Optimizer>
-bool Update(const UpdateRule& rule, const Preparation& preparation, const Arrays& arrays,
-            size_t count) {
+template <class Optimizer, class Access>
+bool UpdateAll(const UpdateRule& rule, const Preparation& preparation, const Arrays& arrays,
+               size_t count, Access access) {
   const Float d;
   const size_t lanes = hn::Lanes(d);
   const Optimizer optimizer(rule);
@@ -179,17 +191,29 @@ bool Update(const UpdateRule& rule, const Preparation& preparation, const Arrays
   Vector bad3 = bad;
   size_t i = 0;
   for (; i + 4 * lanes <= count; i += 4 * lanes) {
-    bad = UpdateAt(optimizer, preparation, arrays, i, Whole{}, bad);
-    bad1 = UpdateAt(optimizer, preparation, arrays, i + lanes, Whole{}, bad1);
-    bad2 = UpdateAt(optimizer, preparation, arrays, i + 2 * lanes, Whole{}, bad2);
-    bad3 = UpdateAt(optimizer, preparation, arrays, i + 3 * lanes, Whole{}, bad3);
+    bad = UpdateAt(optimizer, preparation, arrays, i, access, bad);
+    bad1 = UpdateAt(optimizer, preparation, arrays, i + lanes, access, bad1);
+    bad2 = UpdateAt(optimizer, preparation, arrays, i + 2 * lanes, access, bad2);
+    bad3 = UpdateAt(optimizer, preparation, arrays, i + 3 * lanes, access, bad3);
   }
   bad = hn::Add(hn::Add(bad, bad1), hn::Add(bad2, bad3));
   for (; i + lanes <= count; i += lanes) {
-    bad = UpdateAt(optimizer, preparation, arrays, i, Whole{}, bad);
+    bad = UpdateAt(optimizer, preparation, arrays, i, access, bad);
   }
   if (i < count) bad = UpdateAt(optimizer, preparation, arrays, i, Partial{count - i}, bad);
   return hn::AllTrue(d, hn::Eq(bad, hn::Zero(d)));
+}
+
+template <class Optimizer>
+bool Update(const UpdateRule& rule, const Preparation& preparation, const Arrays& arrays,
+            size_t count) {
+  const bool aligned = reinterpret_cast<uintptr_t>(arrays.new_parameters) % kAlignmentBytes == 0;
+  if (!rule.past_cache || !aligned) {
+    return UpdateAll<Optimizer>(rule, preparation, arrays, count, Whole{});
+  }
+  const bool finite = UpdateAll<Optimizer>(rule, preparation, arrays, count, PastCache{});
+  hwy::FlushStream();
+  return finite;
 }
 
 bool UpdateParametersTarget(const UpdateRule& rule, bool decay, const float* parameters,

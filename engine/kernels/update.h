@@ -42,6 +42,9 @@ struct UpdateRule {
   // is clamped to ±clip_value.
   float gradient_scale = 1.0F;
   float clip_value = std::numeric_limits<float>::infinity();
+  // The new parameters are more than the caches hold, so that to keep them there would only
+  // drive out what is needed before they are. Decides no bits.
+  bool past_cache = false;
 };
 
 // How many state arrays of the parameters' size the rule keeps: 0, 1 or 2.

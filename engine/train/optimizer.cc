@@ -14,6 +14,9 @@ namespace {
 // second-level cache.
 constexpr int64_t kShare = 16'384;
 
+// Floats of old and new parameters together that a processor's last cache may hold.
+constexpr int64_t kMostCached = int64_t{8} << 20;
+
 template <typename T>
 std::span<T> Part(std::span<T> block, int64_t first, int64_t count) {
   return block.subspan(static_cast<size_t>(first), static_cast<size_t>(count));
@@ -71,6 +74,7 @@ UpdateRule Optimizer::RuleOf(double learning_rate, int64_t t, double norm) const
   }
   rule.weight_decay = static_cast<float>(spec_.weight_decay);
   rule.clip_value = static_cast<float>(spec_.clip_value);
+  rule.past_cache = 2 * block_size_ >= kMostCached;
   if (norm > spec_.clip_norm) rule.gradient_scale = static_cast<float>(spec_.clip_norm / norm);
   return rule;
 }

@@ -93,6 +93,22 @@ void ExpectNear(GuardedMatrix& actual, GuardedMatrix& expected, double scale,
   }
 }
 
+TEST_P(UpdateTest, PastTheCachesGoTheSameBits) {
+  for (const NamedRule& named : FullRules()) {
+    for (const int64_t offset : {0, 1}) {
+      UpdateRule rule = named.rule;
+      Model model(rule, 203, offset);
+      rule.past_cache = true;
+      Model past(rule, 203, offset);
+      const auto gradient = RandomValues(203, -1, 1, 7);
+      ASSERT_TRUE(model.Step(UpdateParameters, 1, gradient));
+      ASSERT_TRUE(past.Step(UpdateParameters, 1, gradient));
+      EXPECT_TRUE(SameBits(past.parameters.view(), model.parameters.view())) << named.name;
+      EXPECT_TRUE(past.parameters.IsIntact());
+    }
+  }
+}
+
 TEST_P(UpdateTest, MatchesTheScalarTwinOverStepsAtEveryLengthAndAlignment) {
   for (const NamedRule& named : FullRules()) {
     for (int64_t count = 0; count <= 3 * 16 + 1; ++count) {
