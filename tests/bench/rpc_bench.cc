@@ -23,6 +23,8 @@ constexpr char kTrain[] = "/chainrule.v1.TrainingService/Train";
 constexpr char kGradients[] = "/chainrule.v1.TrainingService/GetGradients";
 const std::vector<int64_t> kWide = {784, 512, 256, 10};
 constexpr int64_t kBatch = 128;
+const std::vector<int64_t> kLarge = {1024, 2048, 2048, 1024};
+constexpr int64_t kLargeBatch = 256;
 
 double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
@@ -120,6 +122,23 @@ void CompareWhileTraining(const Protocol& protocol, const std::shared_ptr<grpc::
   PrintRatio(work.name, QuartilesOf(Ratios(latencies[1], latencies[0])), work.bar,
              absl::StrCat(absl::SixDigits(QuartilesOf(latencies[1]).median), " of ",
                           absl::SixDigits(QuartilesOf(latencies[0]).median), " us"));
+}
+
+// No bar: of a model whose parameters no cache holds, so that what a call takes of memory
+// is most of what it costs beside its step.
+void RunLargeTraining(const Arguments& arguments, const char* argv0) {
+  const Work trains{"Train 1024-2048-2048-1024, 256 rows, 2 in flight",
+                    {kTrain, TrainBytes("large", kLargeBatch, kLarge[0], kLarge.back()), 2}};
+  if (!arguments.Wants(trains.name)) return;
+  const TemporaryFolder folder;
+  const Child server({ProgramPath(argv0, "chainrule-server"), "--listen=127.0.0.1:0",
+                      "--http_listen=none", "--log_level=error", "--durability=relaxed",
+                      "--data_dir=" + folder.path()});
+  const std::shared_ptr<grpc::Channel> channel = Connect(server);
+  CreateModel(channel, "large", kLarge);
+  EngineSteps engine(kLarge, kLargeBatch, static_cast<int>(std::thread::hardware_concurrency()));
+  CompareWithEngine(arguments.protocol, ProgramPath(argv0, "echo-server"), channel, trains,
+                    [&](absl::Duration turn) { return engine.TrainRate(turn); });
 }
 
 // What predictions leave behind: between the first calls and the last.
@@ -223,6 +242,7 @@ void Run(const Arguments& arguments, const char* argv0) {
   if (arguments.Wants("memory")) {
     PrintGrowth(arguments.protocol, server, channel, {kPredict, PredictBytes("small", 1, 30), 64});
   }
+  RunLargeTraining(arguments, argv0);
   if (arguments.Wants("overload")) PrintOverload(arguments.protocol, argv0);
 }
 
