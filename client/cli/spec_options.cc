@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/ending.h"
 #include "client/cli/flags.h"
 #include "client/cli/json_file.h"
 #include "client/data/idx_reader.h"
@@ -20,12 +21,27 @@ void SetNames(const std::vector<std::string>& names, Names* field) {
   if (!names.empty()) field->Assign(names.begin(), names.end());
 }
 
+v1::Activation ActivationOf(const std::string& name) {
+  return static_cast<v1::Activation>(EnumValue(v1::Activation_descriptor(), name));
+}
+
+Ending EndingOf(const SpecOptions& options) {
+  return {.activation = ActivationOf(options.output_activation),
+          .loss = static_cast<v1::Loss>(EnumValue(v1::Loss_descriptor(), options.loss)),
+          .regression = options.regression,
+          .multi_label = options.multi_label};
+}
+
+bool LabelsAreNumbers(const SpecOptions& options) {
+  return options.multi_label || IsForNumbers(EndingOf(options));
+}
+
 absl::StatusOr<Survey> SurveyData(const SpecOptions& options) {
   const DataOptions& data = options.data;
   const absl::StatusOr<bool> is_idx = IdxReader::IsIdx(data.path);
   if (!is_idx.ok()) return is_idx.status();
   if (*is_idx) return SurveyIdx(data.path, data.label_file);
-  const bool has_classes = !options.regression && !options.multi_label;
+  const bool has_classes = !LabelsAreNumbers(options);
   const CsvColumns columns = {
       .labels = data.labels, .weight = data.weight, .ignored = data.ignored};
   return SurveyCsv(data.path, columns, has_classes);
@@ -51,7 +67,8 @@ absl::Status SetFromData(const SpecOptions& options, v1::ModelSpec* spec) {
   if (data.labels.empty() && data.label_file.empty() && !options.outputs) {
     return absl::InvalidArgumentError("--from needs --label, --label-file or --outputs");
   }
-  if (data.labels.size() > 1 && !options.regression && !options.multi_label) {
+  const bool are_numbers = LabelsAreNumbers(options);
+  if (data.labels.size() > 1 && !are_numbers) {
     return absl::InvalidArgumentError(
         "several label columns are either --regression or --multi-label");
   }
@@ -62,9 +79,7 @@ absl::Status SetFromData(const SpecOptions& options, v1::ModelSpec* spec) {
   spec->set_input_width(survey->input_width);
   SetNames(survey->feature_names, spec->mutable_feature_names());
   SetNames(survey->class_names, spec->mutable_class_names());
-  if (options.regression || options.multi_label) {
-    SetNames(data.labels, spec->mutable_target_names());
-  }
+  if (are_numbers) SetNames(data.labels, spec->mutable_target_names());
   return absl::OkStatus();
 }
 
@@ -72,35 +87,17 @@ absl::Status SetFromData(const SpecOptions& options, v1::ModelSpec* spec) {
 int64_t OutputsOf(const SpecOptions& options, const v1::ModelSpec& spec) {
   if (options.outputs) return *options.outputs;
   if (spec.target_names_size() > 0) return spec.target_names_size();
-  return spec.class_names_size() > 2 ? spec.class_names_size() : 1;
-}
-
-v1::Activation ActivationOf(const std::string& name) {
-  return static_cast<v1::Activation>(EnumValue(v1::Activation_descriptor(), name));
+  // A sigmoid tells two classes apart with one unit, a softmax has one for each.
+  const Ending ending = EndingOf(options);
+  const bool is_softmax = ending.loss == v1::LOSS_CATEGORICAL_CROSS_ENTROPY ||
+                          ending.activation == v1::ACTIVATION_SOFTMAX;
+  return spec.class_names_size() > (is_softmax ? 1 : 2) ? spec.class_names_size() : 1;
 }
 
 void MakeLayers(const SpecOptions& options, v1::ModelSpec* spec) {
   spec->clear_layers();
   for (const int64_t units : options.hidden) spec->add_layers()->set_units(units);
   spec->add_layers()->set_units(OutputsOf(options, *spec));
-}
-
-// The last layer's activation and the loss go together.
-void SetEnding(const SpecOptions& options, bool made, v1::ModelSpec* spec) {
-  v1::LayerSpec& last = *spec->mutable_layers()->rbegin();
-  if (options.regression) {
-    last.set_activation(v1::ACTIVATION_IDENTITY);
-    spec->set_loss(v1::LOSS_MEAN_SQUARED_ERROR);
-  } else if (made && spec->class_names_size() > 2) {
-    last.set_activation(v1::ACTIVATION_SOFTMAX);
-    spec->set_loss(v1::LOSS_CATEGORICAL_CROSS_ENTROPY);
-  }
-  if (!options.output_activation.empty()) {
-    last.set_activation(ActivationOf(options.output_activation));
-  }
-  if (!options.loss.empty()) {
-    spec->set_loss(static_cast<v1::Loss>(EnumValue(v1::Loss_descriptor(), options.loss)));
-  }
 }
 
 // Of all layers, and of the hidden ones.
@@ -143,7 +140,7 @@ absl::Status SetShape(const SpecOptions& options, v1::ModelSpec* spec) {
   if (options.inputs) spec->set_input_width(*options.inputs);
   const bool made = spec->layers_size() == 0 || !options.hidden.empty() || options.outputs;
   if (made) MakeLayers(options, spec);
-  SetEnding(options, made, spec);
+  SetEnding(EndingOf(options), made, spec);
   SetLayers(options, spec);
   return CheckLayerFlags(options, *spec);
 }
@@ -161,8 +158,11 @@ void AddShapeFlags(CLI::App* app, SpecOptions* options) {
   const auto* activations = v1::Activation_descriptor();
   AddEnum(group, "--activation", activations, &o.activation, "Of hidden layers; unset: sigmoid");
   AddEnum(group, "--output-activation", activations, &o.output_activation,
-          "Of the last layer; unset: as the labels need");
-  AddEnum(group, "--loss", v1::Loss_descriptor(), &o.loss, "Unset: as the labels need");
+          "Of the last layer; unset: as --loss or the labels need");
+  AddEnum(group, "--loss", v1::Loss_descriptor(), &o.loss,
+          "Goes with --output-activation: binary_cross_entropy with sigmoid, "
+          "categorical_cross_entropy with softmax, the others with any but softmax; unset: as "
+          "that or the labels need");
   group->add_option("--huber-delta", o.huber_delta, "Of normalized targets, if they are; unset: 1");
   AddEnum(group, "--initializer", v1::Initializer_descriptor(), &o.initializer,
           "Unset: he_uniform for relu and its like, else xavier_uniform");
@@ -189,7 +189,8 @@ void AddDataFlags(CLI::App* app, SpecOptions* options) {
   group->add_option("--weight-column", data.weight, "The CSV's column of weights")->needs(from);
   AddList(group, "--ignore", &data.ignored, "CSV columns that are neither")->needs(from);
   group->add_flag("--regression", options->regression,
-                  "Labels are numbers: identity, and squared error unless --loss says huber");
+                  "Labels are numbers: identity, and squared error unless --loss says huber; "
+                  "either loss implies it");
   group->add_option("--spec", options->spec_file,
                     "A ModelSpec as JSON (- is standard input); flags come on top of it");
 }
@@ -204,8 +205,8 @@ void AddSpecFlags(CLI::App* app, SpecOptions* options) {
 
 absl::StatusOr<v1::ModelSpec> MakeSpec(const SpecOptions& options) {
   v1::ModelSpec spec;
-  absl::Status status;
-  if (!options.spec_file.empty()) status = ReadJson(options.spec_file, false, &spec);
+  absl::Status status = CheckEnding(EndingOf(options));
+  if (status.ok() && !options.spec_file.empty()) status = ReadJson(options.spec_file, false, &spec);
   if (status.ok() && !options.data.path.empty()) status = SetFromData(options, &spec);
   if (!status.ok()) return status;
   SetNames(options.feature_names, spec.mutable_feature_names());

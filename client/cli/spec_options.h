@@ -45,9 +45,10 @@ struct SpecOptions {
 void AddSpecFlags(CLI::App* app, SpecOptions* options);
 
 // What the flags, and the data set they name, describe. What no flag says stays unset, for
-// the server's defaults; with --from, or more than two class names, the last layer and the
-// loss follow the labels: two classes → one sigmoid unit, more → softmax, numbers →
-// identity and squared error.
+// the server's defaults. Of the last layer's activation and the loss either implies the other
+// (ending.h); where neither is said, with --from, or more than two class names, they follow the
+// labels: two classes → one sigmoid unit, more → softmax, numbers → identity and squared error.
+// INVALID_ARGUMENT: flags contradict each other, or the data set is none that they can train on.
 absl::StatusOr<v1::ModelSpec> MakeSpec(const SpecOptions& options);
 
 }  // namespace chainrule::client
