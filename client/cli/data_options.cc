@@ -33,10 +33,10 @@ class TypedRows final : public RowSource {
   int64_t next_ = 0;
 };
 
-absl::Status AppendNumbers(absl::string_view flag, const std::string& text,
+absl::Status AppendNumbers(absl::string_view flag, const std::string& text, const Labels& kind,
                            std::vector<float>* numbers) {
   for (const absl::string_view part : absl::StrSplit(text, ',')) {
-    const absl::StatusOr<float> number = ParseNumber(part);
+    const absl::StatusOr<float> number = kind.NumberOf(part);
     if (!number.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat(flag, " ", Quoted(text), ": ", number.status().message()));
@@ -48,7 +48,7 @@ absl::Status AppendNumbers(absl::string_view flag, const std::string& text,
 
 absl::Status AppendAnswer(const std::string& text, const Labels& labels, Rows* rows) {
   if (labels.kind() == LabelKind::kNumbers) {
-    return AppendNumbers("--answer", text, &rows->targets);
+    return AppendNumbers("--answer", text, labels, &rows->targets);
   }
   const absl::StatusOr<int32_t> id = labels.ClassOf(text);
   if (!id.ok()) return absl::InvalidArgumentError(absl::StrCat("--answer ", id.status().message()));
@@ -68,7 +68,7 @@ Source OpenTyped(const DataOptions& options, const v1::ModelSpec& spec, Need nee
   rows.width = spec.input_width();
   rows.count = static_cast<int64_t>(options.rows.size());
   for (const std::string& row : options.rows) {
-    const absl::Status status = AppendNumbers("--row", row, &rows.values);
+    const absl::Status status = AppendNumbers("--row", row, Labels::Numbers(), &rows.values);
     if (!status.ok()) return status;
   }
   const absl::Status width =
@@ -210,7 +210,8 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenRows(const DataOptions& options,
 }
 
 Labels LabelsOf(const v1::ModelSpec& spec, size_t columns) {
-  if (IsRegression(spec) || spec.multi_label() || columns > 1) return Labels::Numbers();
+  if (IsRegression(spec)) return Labels::Numbers();
+  if (spec.multi_label() || columns > 1) return Labels::Shares();
   return Labels::Classes(ClassCount(spec), {spec.class_names().begin(), spec.class_names().end()});
 }
 

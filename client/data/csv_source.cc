@@ -109,11 +109,20 @@ absl::Status CsvSource::AppendNumbers(const std::vector<size_t>& columns,
 
 absl::Status CsvSource::AppendLabel(Rows* rows) {
   if (labels_.kind() == LabelKind::kNone) return absl::OkStatus();
-  if (labels_.kind() == LabelKind::kNumbers) return AppendNumbers(plan_.labels, &rows->targets);
+  if (labels_.kind() == LabelKind::kNumbers) return AppendTargets(&rows->targets);
   const size_t column = plan_.labels.front();
   const absl::StatusOr<int32_t> id = labels_.ClassOf(row_.cells[column]);
   if (!id.ok()) return reader_.CellFault(row_, column, id.status().message());
   rows->classes.push_back(*id);
+  return absl::OkStatus();
+}
+
+absl::Status CsvSource::AppendTargets(std::vector<float>* targets) {
+  for (const size_t column : plan_.labels) {
+    const absl::StatusOr<float> target = labels_.NumberOf(row_.cells[column]);
+    if (!target.ok()) return reader_.CellFault(row_, column, target.status().message());
+    targets->push_back(*target);
+  }
   return absl::OkStatus();
 }
 

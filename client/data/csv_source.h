@@ -47,6 +47,7 @@ class CsvSource final : public RowSource {
   absl::Status AppendRow(Rows* rows);
   absl::Status AppendNumbers(const std::vector<size_t>& columns, std::vector<float>* numbers);
   absl::Status AppendLabel(Rows* rows);
+  absl::Status AppendTargets(std::vector<float>* targets);
   absl::Status AppendWeight(Rows* rows);
 
   CsvReader reader_;

@@ -25,4 +25,11 @@ absl::StatusOr<int32_t> Labels::ClassOf(absl::string_view cell) const {
                    class_count_ - 1));
 }
 
+absl::StatusOr<float> Labels::NumberOf(absl::string_view cell) const {
+  const absl::StatusOr<float> number = ParseNumber(cell);
+  if (!number.ok() || !are_shares_ || (*number >= 0 && *number <= 1)) return number;
+  return absl::InvalidArgumentError(
+      absl::StrCat(Quoted(cell), " is not from 0 to 1, as targets of cross-entropy are"));
+}
+
 }  // namespace chainrule::client

@@ -97,6 +97,19 @@ TEST_F(CommandsTest, SeveralLabelsARowAreLearned) {
   EXPECT_EQ(predicted.rows(1).classes_size(), 0);
 }
 
+TEST_F(CommandsTest, ATargetThatIsNoShareIsNamedByItsPlaceInTheFile) {
+  MustRun({"create", "labels", "--inputs", "1", "--target-names", "y,z", "--multi-label"});
+  const TempFile file("mlb.csv", "a,y,z\n1,0,1\n2,1,2\n");
+  for (const char* command : {"train", "evaluate", "gradients", "check"}) {
+    ExpectWrong({{command, "labels", file.path(), "--label", "y,z"},
+                 2,
+                 "mlb.csv:3: column 3 (z): '2' is not from 0 to 1"});
+  }
+  ExpectWrong({{"check", "labels", "--row", "1", "--answer", "0,2"},
+               2,
+               "--answer '0,2': '2' is not from 0 to 1"});
+}
+
 TEST_F(CommandsTest, TrainIsDoneOnceForARequestId) {
   const std::vector<std::string> words =
       With("train", {"--request-id", "5c2a1c63-8b6a-4b0e-9f8e-0c9d1e1f2a3b"});

@@ -57,6 +57,17 @@ TEST(CsvSourceTest, ReadsSeveralTargetsARow) {
   EXPECT_THAT(rows->targets, ElementsAre(3, 2, 6, 5));
 }
 
+TEST(CsvSourceTest, RefusesSharesThatAreNone) {
+  const CsvColumns columns = {.labels = {"y", "z"}};
+  const std::string rows = "a,y,z\n1,0,1\n";
+  EXPECT_THAT(ReadAll(rows, columns, Labels::Shares())->targets, ElementsAre(0, 1));
+  for (const char* share : {"2", "-0.5"}) {
+    EXPECT_THAT(
+        std::string(ReadAll(rows + "1,0," + share, columns, Labels::Shares()).status().message()),
+        HasSubstr(std::string("t.csv:3: column 3 (z): '") + share + "' is not from 0 to 1"));
+  }
+}
+
 TEST(CsvSourceTest, GivesBlocksOfTheSizeAskedForAndNoneAtTheEnd) {
   const TempFile file("t.csv", "a\n1\n2\n3\n");
   auto source = *CsvSource::Open(file.path(), {}, Labels::None());
