@@ -36,15 +36,34 @@ bool LabelsAreNumbers(const SpecOptions& options) {
   return options.multi_label || IsForNumbers(EndingOf(options));
 }
 
+// What the label columns hold; which classes there are is yet to be seen.
+Labels LabelsOf(const SpecOptions& options) {
+  if (options.multi_label) return Labels::Shares();
+  return LabelsAreNumbers(options) ? Labels::Numbers() : Labels::Classes(0, {});
+}
+
 absl::StatusOr<Survey> SurveyData(const SpecOptions& options) {
   const DataOptions& data = options.data;
   const absl::StatusOr<bool> is_idx = IdxReader::IsIdx(data.path);
   if (!is_idx.ok()) return is_idx.status();
+  if (*is_idx && LabelsAreNumbers(options) && !data.label_file.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(data.label_file, ": labels of an IDX file are classes, not ",
+                     options.multi_label ? "several a row" : "numbers to predict"));
+  }
   if (*is_idx) return SurveyIdx(data.path, data.label_file);
-  const bool has_classes = !LabelsAreNumbers(options);
   const CsvColumns columns = {
       .labels = data.labels, .weight = data.weight, .ignored = data.ignored};
-  return SurveyCsv(data.path, columns, has_classes);
+  return SurveyCsv(data.path, columns, LabelsOf(options));
+}
+
+// Whether it takes a word of the user's to make these labels classes: they look measured, by
+// their fractions or because most rows have one of their own.
+bool LookMeasured(const Survey& survey) {
+  const size_t count = survey.class_names.size();
+  const bool are_many =
+      count > kMostNumberedClasses || (count > 2 && 2 * count > static_cast<size_t>(survey.rows));
+  return survey.labels_are_numbers && (survey.has_fractions || are_many);
 }
 
 absl::Status CheckClasses(const Survey& survey, const SpecOptions& options) {
@@ -54,9 +73,12 @@ absl::Status CheckClasses(const Survey& survey, const SpecOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": every label is ", Quoted(survey.class_names.front())));
   }
-  if (survey.labels_are_numbers && count > kMostNumberedClasses) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": ", count, " different numbers as labels; to predict numbers: --regression"));
+  const bool are_classes = IsForClasses(EndingOf(options)) || !options.class_names.empty();
+  if (LookMeasured(survey) && !are_classes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", count, " different numbers as labels of ", survey.rows,
+                     " rows; to predict numbers: --regression; if they are classes: --loss ",
+                     count > 2 ? "categorical_cross_entropy" : "binary_cross_entropy"));
   }
   return absl::OkStatus();
 }

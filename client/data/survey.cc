@@ -1,6 +1,7 @@
 #include "client/data/survey.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "absl/strings/numbers.h"
@@ -25,15 +26,46 @@ absl::Status NoteLabel(const CsvReader& reader, const CsvRow& row, size_t column
       row, column, absl::StrCat("more than ", kMostClasses, " different labels; --regression?"));
 }
 
-absl::StatusOr<std::set<std::string>> DifferentLabels(CsvReader* reader, size_t column) {
+absl::Status CheckFeatures(const CsvReader& reader, const CsvRow& row,
+                           const std::vector<size_t>& columns) {
+  for (const size_t column : columns) {
+    const absl::StatusOr<float> number = ParseNumber(row.cells[column]);
+    if (number.ok()) continue;
+    return reader.CellFault(row, column,
+                            absl::StrCat(number.status().message(), "; no feature? --ignore ",
+                                         Escaped(reader.header()[column])));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNumbers(const CsvReader& reader, const CsvRow& row,
+                          const std::vector<size_t>& columns, const Labels& labels) {
+  for (const size_t column : columns) {
+    const absl::StatusOr<float> number = labels.NumberOf(row.cells[column]);
+    if (!number.ok()) return reader.CellFault(row, column, number.status().message());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLabels(const CsvReader& reader, const CsvRow& row, const CsvPlan& plan,
+                         const Labels& labels, std::set<std::string>* seen) {
+  if (plan.labels.empty() || labels.kind() == LabelKind::kNone) return absl::OkStatus();
+  if (labels.kind() == LabelKind::kNumbers) return CheckNumbers(reader, row, plan.labels, labels);
+  return NoteLabel(reader, row, plan.labels.front(), seen);
+}
+
+// Of the rows, which are counted too, the different labels where they are classes.
+absl::StatusOr<std::set<std::string>> ReadRows(CsvReader* reader, const CsvPlan& plan,
+                                               const Labels& labels, int64_t* rows) {
   std::set<std::string> seen;
   CsvRow row;
-  while (true) {
+  for (;; ++*rows) {
     const absl::StatusOr<bool> read = reader->Next(&row);
     if (!read.ok()) return read.status();
     if (!*read) return seen;
-    const absl::Status noted = NoteLabel(*reader, row, column, &seen);
-    if (!noted.ok()) return noted;
+    absl::Status status = CheckFeatures(*reader, row, plan.features);
+    if (status.ok()) status = CheckLabels(*reader, row, plan, labels, &seen);
+    if (!status.ok()) return status;
   }
 }
 
@@ -48,6 +80,9 @@ void SetClasses(const std::set<std::string>& labels, Survey* survey) {
       std::all_of(labels.begin(), labels.end(),
                   [](const std::string& label) { return ParseNumber(label).ok(); });
   if (!survey->labels_are_numbers) return;
+  survey->has_fractions = std::ranges::any_of(survey->class_names, [](const std::string& label) {
+    return ValueOf(label) != std::floor(ValueOf(label));
+  });
   std::stable_sort(survey->class_names.begin(), survey->class_names.end(),
                    [](const auto& a, const auto& b) { return ValueOf(a) < ValueOf(b); });
 }
@@ -70,7 +105,8 @@ absl::StatusOr<uint8_t> LargestLabel(absl::string_view path) {
 
 }  // namespace
 
-absl::StatusOr<Survey> SurveyCsv(absl::string_view path, const CsvColumns& columns, bool classes) {
+absl::StatusOr<Survey> SurveyCsv(absl::string_view path, const CsvColumns& columns,
+                                 const Labels& labels) {
   absl::StatusOr<CsvReader> reader = CsvReader::Open(path);
   if (!reader.ok()) return reader.status();
   const absl::StatusOr<CsvPlan> plan = PlanColumns(*reader, columns);
@@ -80,12 +116,13 @@ absl::StatusOr<Survey> SurveyCsv(absl::string_view path, const CsvColumns& colum
   for (const size_t column : plan->features) {
     survey.feature_names.push_back(reader->header()[column]);
   }
-  if (!classes || plan->labels.empty()) return survey;
-  const absl::StatusOr<std::set<std::string>> labels =
-      DifferentLabels(&*reader, plan->labels.front());
-  if (!labels.ok()) return labels.status();
-  if (labels->empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": no rows"));
-  SetClasses(*labels, &survey);
+  const absl::StatusOr<std::set<std::string>> seen =
+      ReadRows(&*reader, *plan, labels, &survey.rows);
+  if (!seen.ok()) return seen.status();
+  if (survey.rows == 0 && !plan->labels.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": no rows"));
+  }
+  if (!seen->empty()) SetClasses(*seen, &survey);
   return survey;
 }
 
@@ -94,7 +131,6 @@ absl::StatusOr<Survey> SurveyIdx(absl::string_view images_path, absl::string_vie
   if (!images.ok()) return images.status();
   Survey survey;
   survey.input_width = images->item_bytes();
-  survey.labels_are_numbers = true;
   if (labels_path.empty()) return survey;
   const absl::StatusOr<uint8_t> largest = LargestLabel(labels_path);
   if (!largest.ok()) return largest.status();

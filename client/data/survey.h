@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/data/csv_source.h"
+#include "client/data/labels.h"
 
 namespace chainrule::client {
 
@@ -18,12 +19,18 @@ struct Survey {
   // The different labels, sorted: by value if all are numbers, else by their bytes. None
   // where labels were not asked for.
   std::vector<std::string> class_names;
+  // Of a CSV's classes.
   bool labels_are_numbers = false;
+  bool has_fractions = false;  // one of these numbers is not whole
+  int64_t rows = 0;            // of a CSV
 };
 
-// Reads the header and, with `classes`, the whole label column. INVALID_ARGUMENT for a
-// label that is empty or not UTF-8, for more than 10,000 different ones, or for none.
-absl::StatusOr<Survey> SurveyCsv(absl::string_view path, const CsvColumns& columns, bool classes);
+// Reads the whole file. Of `labels` the kind tells what the label columns are: classes, of which
+// those that occur are found, or numbers as NumberOf takes them. INVALID_ARGUMENT for a feature
+// that is not a number, a label that is empty or not UTF-8 or not such a number, more than 10,000
+// different classes, or label columns without rows.
+absl::StatusOr<Survey> SurveyCsv(absl::string_view path, const CsvColumns& columns,
+                                 const Labels& labels);
 
 // Classes are numbered by the label file, from 0 to its largest; `labels_path` may be empty.
 absl::StatusOr<Survey> SurveyIdx(absl::string_view images_path, absl::string_view labels_path);

@@ -84,7 +84,7 @@ TEST(UsageTest, WhatIsWrongOnTheCommandLineIsOneLineAndTwo) {
       {{"create", "m", "--from", Data("iris.csv"), "--label", "kind"},
        "iris.csv:1: there is no label column 'kind'; there are sepal_length_cm"},
       {{"create", "m", "--from", Data("diabetes.csv"), "--label", "progression"},
-       "different numbers as labels; to predict numbers: --regression"},
+       "different numbers as labels of 442 rows; to predict numbers: --regression"},
       {{"create", "m", "--from", "no/such.csv", "--label", "kind"}, "no/such.csv"},
       {{"create", "m", "--spec", "no/such.json"}, "no/such.json"},
       {{"train", "m", "x.csv", "--epochs", "0"}, "--epochs: 0 is not a whole number from 1 on"},
