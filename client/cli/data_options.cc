@@ -164,7 +164,8 @@ Source OpenFile(const DataOptions& options, const v1::ModelSpec& spec, Need need
 
 void AddFileFlags(CLI::App* app, DataOptions* options, Part part) {
   app->add_option("DATA", options->path,
-                  "A CSV file with a header, or an IDX file of images; plain or gzip");
+                  "A CSV file with a header, or an IDX file of images; plain or gzip; - is "
+                  "standard input");
   AddList(app, "--label", &options->labels, "The CSV's label column; of several outputs a,b");
   app->add_option("--label-file", options->label_file, "The IDX file of the images' labels");
   AddList(app, "--ignore", &options->ignored, "CSV columns that are neither feature nor label");

@@ -202,8 +202,8 @@ void AddShapeFlags(CLI::App* app, SpecOptions* options) {
 void AddDataFlags(CLI::App* app, SpecOptions* options) {
   CLI::Option_group* group = app->add_option_group("Data set");
   DataOptions& data = options->data;
-  CLI::Option* from =
-      group->add_option("--from", data.path, "Takes widths and names from a CSV or IDX file");
+  CLI::Option* from = group->add_option(
+      "--from", data.path, "Takes widths and names from a CSV or IDX file; - is standard input");
   AddList(group, "--label", &data.labels, "The CSV's label column; of several outputs a,b")
       ->needs(from);
   group->add_option("--label-file", data.label_file, "The IDX file of the images' labels")

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/data/spool.h"
 
 namespace chainrule::client {
 namespace {
@@ -133,10 +134,9 @@ InputFile& InputFile::operator=(InputFile&&) noexcept = default;
 InputFile::~InputFile() = default;
 
 absl::StatusOr<InputFile> InputFile::Open(absl::string_view path) {
-  errno = 0;
-  std::FILE* file = std::fopen(std::string(path).c_str(), "rbe");
-  if (file == nullptr) return absl::ErrnoToStatus(errno == 0 ? ENOMEM : errno, path);
-  auto stream = std::make_unique<Stream>(path, file);
+  const absl::StatusOr<std::FILE*> file = OpenAgainAndAgain(path);
+  if (!file.ok()) return file.status();
+  auto stream = std::make_unique<Stream>(path, *file);
   const absl::Status begun = stream->Begin();
   if (!begun.ok()) return begun;
   return InputFile(std::move(stream));

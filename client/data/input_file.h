@@ -12,8 +12,8 @@
 namespace chainrule::client {
 
 // InputFile: a file's bytes from front to back; gzip is undone where the content has it, one
-// member after another.
-// Single-threaded. Failures name the file: NOT_FOUND or PERMISSION_DENIED from Open,
+// member after another. `-` is standard input; it and a pipe may be opened more than once
+// (spool.h). Single-threaded. Failures name the file: NOT_FOUND or PERMISSION_DENIED from Open,
 // DATA_LOSS for gzip that is cut short or damaged, or has something else behind it.
 class InputFile {
  public:
