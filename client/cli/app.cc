@@ -95,10 +95,16 @@ int ReportUsage(const CLI::App& app, const CLI::ParseError& fault, std::ostream*
   return kUsage;
 }
 
-int ReportStatus(const absl::Status& status, std::ostream* error) {
+std::string TextOf(const absl::Status& status, const std::string& address) {
+  if (OriginOf(status) == Origin::kHere) return Escaped(status.message());
+  return OriginOf(status) == Origin::kServer ? Describe(status)
+                                             : DescribeUnreachable(status, address);
+}
+
+int ReportStatus(const absl::Status& status, const std::string& address, std::ostream* error) {
   if (status.ok()) return 0;
   const Origin origin = OriginOf(status);
-  const std::string text = origin == Origin::kHere ? Escaped(status.message()) : Describe(status);
+  const std::string text = TextOf(status, address);
   if (!text.empty()) *error << "chainrule: " << text << '\n';
   if (origin == Origin::kHere) return kUsage;
   return origin == Origin::kServer ? kServerSaidNo : kUnreachable;
@@ -126,7 +132,7 @@ int RunCli(int argc, const char* const* argv, bool out_is_terminal, std::ostream
   Session session(settings, out);
   const absl::Status status = action(session);
   out->flush();
-  return ReportStatus(status, error);
+  return ReportStatus(status, session.settings().target.address, error);
 }
 
 }  // namespace chainrule::client

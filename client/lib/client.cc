@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/data/input_file.h"
+#include "client/lib/address.h"
 #include "client/lib/errors.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
@@ -58,6 +59,8 @@ grpc::ChannelArguments Arguments(const Target& target) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(const Target& target) {
+  const absl::Status address = CheckAddress(target.address);
+  if (!address.ok()) return address;
   const auto credentials = Credentials(target);
   if (!credentials.ok()) return credentials.status();
   auto channel = grpc::CreateCustomChannel(target.address, *credentials, Arguments(target));

@@ -42,7 +42,8 @@ class Client {
  public:
   using FitListener = std::function<void(const v1::FitResponse&)>;
 
-  // Connects to nobody yet. NOT_FOUND or PERMISSION_DENIED: a file for TLS.
+  // Connects to nobody yet. INVALID_ARGUMENT: no such address can be; NOT_FOUND or
+  // PERMISSION_DENIED: a file for TLS.
   static absl::StatusOr<std::unique_ptr<Client>> Create(const Target& target);
 
   // For calls that are not functions here.

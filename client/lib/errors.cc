@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
@@ -62,6 +63,16 @@ std::string OtherViolations(const google::rpc::Status& details) {
   return lines;
 }
 
+std::string OneLine(absl::string_view message) {
+  return Escaped(absl::StrReplaceAll(message, {{"\n", " "}}));
+}
+
+// By the words of the system, which gRPC passes on: no port is open, no socket file there.
+bool NothingListens(absl::string_view message) {
+  return absl::StrContains(message, "Connection refused") ||
+         absl::StrContains(message, "No such file or directory");
+}
+
 }  // namespace
 
 absl::Status FromGrpc(const grpc::Status& status, bool is_connected) {
@@ -86,9 +97,19 @@ std::string ExceededLimit(const absl::Status& status) {
 
 std::string Describe(const absl::Status& status) {
   const google::rpc::Status details = DetailsOf(status);
-  const std::string message = Escaped(absl::StrReplaceAll(status.message(), {{"\n", " "}}));
+  const std::string message = OneLine(status.message());
   return absl::StrCat(absl::StatusCodeToString(status.code()), ": ", message, Retry(details),
                       OtherViolations(details));
+}
+
+std::string DescribeUnreachable(const absl::Status& status, absl::string_view address) {
+  const std::string code = absl::StatusCodeToString(status.code());
+  const std::string message = OneLine(status.message());
+  if (!NothingListens(status.message())) {
+    return absl::StrCat(code, ": ", Escaped(address), ": ", message);
+  }
+  return absl::StrCat(code, ": no server listens at ", Escaped(address),
+                      "; `chainrule serve` starts one (", message, ")");
 }
 
 }  // namespace chainrule::client

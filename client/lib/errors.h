@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "grpcpp/support/status.h"
 
 namespace chainrule::client {
@@ -27,6 +28,10 @@ std::string ExceededLimit(const absl::Status& status);
 // `CODE: message`, fit for a terminal; further violations of a bad request each on a line of
 // its own below.
 std::string Describe(const absl::Status& status);
+
+// The same of a server at `address` that could not be reached; where nothing listens there it
+// says how to start one.
+std::string DescribeUnreachable(const absl::Status& status, absl::string_view address);
 
 }  // namespace chainrule::client
 

@@ -1,6 +1,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/client/cli/cli_test_support.h"
 #include "tests/client/temp_file.h"
 
@@ -56,6 +57,15 @@ struct Wrong {
   std::vector<std::string> words;
   std::string says;
 };
+
+TEST(UsageTest, AnAddressThatCannotBeIsTwo) {
+  for (const char* address : {"127.0.0.1:99999", "127.0.0.1", "unix:", "http://127.0.0.1:50051"}) {
+    const Answer answer = RunProgram({"info", "--server", address});
+    EXPECT_EQ(answer.code, 2) << answer.error;
+    EXPECT_THAT(answer.error, StartsWith(absl::StrCat("chainrule: server address '", address)));
+    EXPECT_EQ(answer.error.find('\n'), answer.error.size() - 1) << answer.error;
+  }
+}
 
 // None of these reaches for a server: there is none at this address.
 TEST(UsageTest, WhatIsWrongOnTheCommandLineIsOneLineAndTwo) {
@@ -135,7 +145,9 @@ TEST(UsageTest, NobodyThereIsThree) {
     all.insert(all.end(), {"--server", "unix:no-such-socket"});
     const Answer answer = RunProgram(all);
     EXPECT_EQ(answer.code, 3);
-    EXPECT_THAT(answer.error, StartsWith("chainrule: UNAVAILABLE: "));
+    EXPECT_THAT(answer.error,
+                StartsWith("chainrule: UNAVAILABLE: no server listens at unix:no-such-socket; "
+                           "`chainrule serve` starts one ("));
   }
 }
 

@@ -63,5 +63,18 @@ TEST(ErrorsTest, SaysWhenToComeBack) {
   EXPECT_EQ(Describe(status), "RESOURCE_EXHAUSTED: full (again in 250ms)");
 }
 
+TEST(ErrorsTest, AServerThatIsNotThereIsNamedAsItWasGiven) {
+  const auto said = [](grpc::StatusCode code, const std::string& message) {
+    return DescribeUnreachable(FromGrpc({code, message}, false), "localhost:5");
+  };
+  EXPECT_EQ(said(grpc::StatusCode::UNAVAILABLE, "ipv4:127.0.0.1:5: Connection refused"),
+            "UNAVAILABLE: no server listens at localhost:5; `chainrule serve` starts one "
+            "(ipv4:127.0.0.1:5: Connection refused)");
+  EXPECT_EQ(said(grpc::StatusCode::UNAVAILABLE, "Socket\nclosed"),
+            "UNAVAILABLE: localhost:5: Socket closed");
+  EXPECT_EQ(said(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"),
+            "DEADLINE_EXCEEDED: localhost:5: Deadline Exceeded");
+}
+
 }  // namespace
 }  // namespace chainrule::client
