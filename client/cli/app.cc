@@ -1,10 +1,12 @@
 #include "client/cli/app.h"
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
 #include "client/cli/session.h"
@@ -124,6 +126,9 @@ int RunCli(int argc, const char* const* argv, bool out_is_terminal, std::ostream
   AddSettings(&app, &settings);
   AddCommands(&app, &action);
   ExplainNumbers(&app);
+  const absl::Status arguments =
+      CheckArguments(&app, std::span(argv, static_cast<size_t>(argc)).subspan(1));
+  if (!arguments.ok()) return ReportStatus(arguments, "", error);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& fault) {

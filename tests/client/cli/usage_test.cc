@@ -58,6 +58,32 @@ struct Wrong {
   std::string says;
 };
 
+const char* const kEmpty = ": empty; give it a value or leave it out";
+
+// CLI11 would take the next word for the value, and drop an empty item.
+TEST(UsageTest, WhatIsEmptyIsRefused) {
+  const std::vector<Wrong> table = {
+      {{"--server=", "info"}, std::string("--server") + kEmpty},
+      {{"--server=", "models", "list"}, std::string("--server") + kEmpty},
+      {{"models", "list", "--filter="}, std::string("--filter") + kEmpty},
+      {{"create", "serve", "--label=", "x"}, std::string("--label") + kEmpty},
+      {{"--output", "json", "create", "m", "--seed=", "1"}, std::string("--seed") + kEmpty},
+      {{"create", "m", "--inputs", "2", "--hidden", "3,,4"}, "--hidden: '3,,4' has an empty item"},
+      {{"create", "m", "--inputs", "2", "--hidden", "3,"}, "--hidden: '3,' has an empty item"},
+      {{"create", "m", "--inputs", "2", "--hidden=,3"}, "--hidden: ',3' has an empty item"},
+      {{"create", "m", "--inputs", "2", "--class-names", "a,,b"}, "--class-names: 'a,,b' has an"},
+      {{"create", "m", "--inputs", "2", "--class-names", ""},
+       std::string("--class-names") + kEmpty},
+      {{"weights", "show", "m", "--layers", "0,,1"}, "--layers: '0,,1' has an empty item"},
+      {{"gradients", "m", "x.csv", "--wrt", ","}, "--wrt: ',' has an empty item"}};
+  for (const Wrong& wrong : table) {
+    const Answer answer = RunProgram(wrong.words);
+    EXPECT_EQ(answer.code, 2) << answer.error;
+    EXPECT_THAT(answer.error, StartsWith("chainrule: " + wrong.says));
+    EXPECT_EQ(answer.error.find('\n'), answer.error.size() - 1) << answer.error;
+  }
+}
+
 TEST(UsageTest, AnAddressThatCannotBeIsTwo) {
   for (const char* address : {"127.0.0.1:99999", "127.0.0.1", "unix:", "http://127.0.0.1:50051"}) {
     const Answer answer = RunProgram({"info", "--server", address});
