@@ -8,6 +8,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/table.h"
 #include "client/data/selection.h"
+#include "client/lib/errors.h"
 
 namespace chainrule::client {
 namespace {
@@ -129,6 +130,17 @@ void PrintResult(const v1::TrainResponse& result, Session& session) {
   session.out() << (result.replayed() ? ", replayed\n" : "\n");
 }
 
+// With what may help where training diverged.
+absl::Status Explain(const absl::Status& status, const Options& options,
+                     const v1::ModelSpec& spec) {
+  if (ReasonOf(status) != "DIVERGED") return status;
+  const bool is_normalized = options.normalize || spec.has_normalization();
+  return WithHint(status, is_normalized
+                              ? "a smaller --learning-rate may help"
+                              : "--normalize, with a new model, or a smaller --learning-rate may "
+                                "help");
+}
+
 absl::Status Run(const Options& options, Session& session) {
   const absl::StatusOr<v1::Model> model = session.GetModel(options.model);
   if (!model.ok()) return model.status();
@@ -147,7 +159,7 @@ absl::Status Run(const Options& options, Session& session) {
       (*client)->Fit(MakeHeader(options), training->get(), validation->get(),
                      [&](const v1::FitResponse& response) { progress.Show(response); });
   progress.End();
-  if (!result.ok()) return result.status();
+  if (!result.ok()) return Explain(result.status(), options, model->spec());
   if (session.json()) return session.PrintJson(*result);
   PrintResult(*result, session);
   return absl::OkStatus();

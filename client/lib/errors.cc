@@ -88,6 +88,23 @@ Origin OriginOf(const absl::Status& status) {
   return status.GetPayload(kDetails).has_value() ? Origin::kServer : Origin::kHere;
 }
 
+std::string ReasonOf(const absl::Status& status) {
+  const auto info = Find<google::rpc::ErrorInfo>(DetailsOf(status));
+  return info ? info->reason() : "";
+}
+
+absl::Status WithMessage(const absl::Status& status, absl::string_view message) {
+  absl::Status result(status.code(), message);
+  status.ForEachPayload([&result](absl::string_view type, const absl::Cord& payload) {
+    result.SetPayload(type, payload);
+  });
+  return result;
+}
+
+absl::Status WithHint(const absl::Status& status, absl::string_view hint) {
+  return WithMessage(status, absl::StrCat(status.message(), "; ", hint));
+}
+
 std::string ExceededLimit(const absl::Status& status) {
   const auto info = Find<google::rpc::ErrorInfo>(DetailsOf(status));
   if (!info || info->reason() != "LIMIT_EXCEEDED") return "";

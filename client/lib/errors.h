@@ -22,6 +22,13 @@ absl::Status FromGrpc(const grpc::Status& status, bool is_connected);
 
 Origin OriginOf(const absl::Status& status);
 
+// The ErrorReason that the server gave, without its prefix (DIVERGED), else empty.
+std::string ReasonOf(const absl::Status& status);
+
+// The same failure with another message, or with `; hint` behind its own.
+absl::Status WithMessage(const absl::Status& status, absl::string_view message);
+absl::Status WithHint(const absl::Status& status, absl::string_view hint);
+
 // The name of the limit that a refused request exceeds (LIMIT_EXCEEDED), else empty.
 std::string ExceededLimit(const absl::Status& status);
 

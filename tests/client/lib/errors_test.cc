@@ -63,6 +63,20 @@ TEST(ErrorsTest, SaysWhenToComeBack) {
   EXPECT_EQ(Describe(status), "RESOURCE_EXHAUSTED: full (again in 250ms)");
 }
 
+TEST(ErrorsTest, AHintChangesNothingButTheMessage) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  info.set_reason("DIVERGED");
+  details.add_details()->PackFrom(info);
+  const auto status = FromGrpc(
+      {grpc::StatusCode::FAILED_PRECONDITION, "it diverged", details.SerializeAsString()}, true);
+  const absl::Status hinted = WithHint(status, "go slow");
+  EXPECT_EQ(Describe(hinted), "FAILED_PRECONDITION: it diverged; go slow");
+  EXPECT_EQ(ReasonOf(hinted), "DIVERGED");
+  EXPECT_EQ(OriginOf(hinted), Origin::kServer);
+  EXPECT_EQ(ReasonOf(absl::InvalidArgumentError("a file")), "");
+}
+
 TEST(ErrorsTest, AServerThatIsNotThereIsNamedAsItWasGiven) {
   const auto said = [](grpc::StatusCode code, const std::string& message) {
     return DescribeUnreachable(FromGrpc({code, message}, false), "localhost:5");
