@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,8 @@
 #include "client/cli/data_options.h"
 #include "client/cli/flags.h"
 #include "client/cli/table.h"
+#include "google/protobuf/struct.pb.h"
+#include "google/protobuf/util/json_util.h"
 
 namespace chainrule::client {
 namespace {
@@ -35,6 +38,25 @@ void AddFlags(CLI::App* command, Options* options) {
   command->add_flag("--values", options->values, "The outputs as numbers, not classes");
   command->add_flag("--logits", options->logits, "Also the last layer's z");
 }
+
+// NumberKeeper: passes rows on and keeps their numbers, if they have any.
+class NumberKeeper final : public RowSource {
+ public:
+  explicit NumberKeeper(std::unique_ptr<RowSource> source) : source_(std::move(source)) {}
+  int64_t width() const override { return source_->width(); }
+  int64_t bytes_per_row() const override { return source_->bytes_per_row(); }
+  absl::Status Next(int64_t max_rows, Rows* rows) override {
+    const absl::Status read = source_->Next(max_rows, rows);
+    if (read.ok()) numbers_.insert(numbers_.end(), rows->numbers.begin(), rows->numbers.end());
+    return read;
+  }
+
+  const std::vector<int64_t>& numbers() const { return numbers_; }
+
+ private:
+  const std::unique_ptr<RowSource> source_;
+  std::vector<int64_t> numbers_;
+};
 
 v1::PredictRequest MakeRequest(const Options& options, bool with_classes) {
   v1::PredictRequest request;
@@ -82,12 +104,13 @@ std::vector<std::string> Heads(const v1::ModelSpec& spec, const v1::PredictRespo
   return heads;
 }
 
-void PrintAnswer(const v1::ModelSpec& spec, const v1::PredictResponse& answer, bool with_logits,
-                 std::ostream& out) {
+void PrintAnswer(const v1::ModelSpec& spec, const v1::PredictResponse& answer,
+                 const std::vector<int64_t>& numbers, bool with_logits, std::ostream& out) {
   Table table(Heads(spec, answer, with_logits));
   const int64_t rows = answer.outputs().shape_size() == 2 ? answer.outputs().shape(0) : 0;
   for (int64_t row = 0; row < rows; ++row) {
-    std::vector<std::string> cells = {absl::StrCat(row + 1)};
+    std::vector<std::string> cells = {
+        absl::StrCat(numbers.empty() ? row + 1 : numbers[static_cast<size_t>(row)])};
     if (answer.rows().empty()) {
       AddNumberCells(answer.outputs(), row, &cells);
     } else {
@@ -99,19 +122,34 @@ void PrintAnswer(const v1::ModelSpec& spec, const v1::PredictResponse& answer, b
   table.Print(out);
 }
 
+// The answer, and the rows' numbers where they are not 1, 2, 3, …
+absl::Status PrintJson(const v1::PredictResponse& answer, const std::vector<int64_t>& numbers,
+                       Session& session) {
+  if (numbers.empty()) return session.PrintJson(answer);
+  const absl::StatusOr<std::string> json = ToJson(answer);
+  if (!json.ok()) return json.status();
+  google::protobuf::Struct report;
+  const auto parsed = google::protobuf::util::JsonStringToMessage(*json, &report);
+  if (!parsed.ok()) return absl::InternalError(parsed.ToString());
+  auto* list = (*report.mutable_fields())["row_numbers"].mutable_list_value();
+  for (const int64_t number : numbers) list->add_values()->set_string_value(absl::StrCat(number));
+  return session.PrintJson(report);
+}
+
 absl::Status Run(const Options& options, Session& session) {
   const absl::StatusOr<v1::Model> model = session.GetModelOf(options.model);
   if (!model.ok()) return model.status();
-  const auto source = OpenRows(options.data, model->spec(), Need::kInputs, Part::kHeldOut);
+  auto source = OpenRows(options.data, model->spec(), Need::kInputs, Part::kHeldOut);
   if (!source.ok()) return source.status();
+  NumberKeeper rows(*std::move(source));
   const absl::StatusOr<Client*> client = session.client();
   if (!client.ok()) return client.status();
   const bool with_classes = !options.values && !IsRegression(model->spec());
   const absl::StatusOr<v1::PredictResponse> answer =
-      (*client)->Predict(MakeRequest(options, with_classes), source->get());
+      (*client)->Predict(MakeRequest(options, with_classes), &rows);
   if (!answer.ok()) return answer.status();
-  if (session.json()) return session.PrintJson(*answer);
-  PrintAnswer(model->spec(), *answer, options.logits, session.out());
+  if (session.json()) return PrintJson(*answer, rows.numbers(), session);
+  PrintAnswer(model->spec(), *answer, rows.numbers(), options.logits, session.out());
   return absl::OkStatus();
 }
 

@@ -27,6 +27,13 @@ absl::StatusOr<v1::Model> Session::GetModelOf(const std::string& version) {
 }
 
 absl::Status Session::PrintJson(const google::protobuf::Message& message) {
+  const absl::StatusOr<std::string> json = ToJson(message);
+  if (!json.ok()) return json.status();
+  *out_ << *json;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.always_print_primitive_fields = true;
@@ -34,8 +41,7 @@ absl::Status Session::PrintJson(const google::protobuf::Message& message) {
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   if (!status.ok()) return absl::InternalError(status.ToString());
-  *out_ << json;
-  return absl::OkStatus();
+  return json;
 }
 
 std::string ModelName(absl::string_view model) {

@@ -38,7 +38,7 @@ class Session {
   Settings& settings() { return settings_; }
   std::ostream& out() { return *out_; }
 
-  // The message as JSON with the protos' field names, defaults included.
+  // As ToJson has it.
   absl::Status PrintJson(const google::protobuf::Message& message);
 
  private:
@@ -46,6 +46,9 @@ class Session {
   std::ostream* out_;
   std::unique_ptr<Client> client_;
 };
+
+// The message as JSON with the protos' field names, defaults included.
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message);
 
 // What a command line asks for, to be run once it is parsed.
 using Action = std::function<absl::Status(Session&)>;

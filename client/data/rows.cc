@@ -18,6 +18,7 @@ void Rows::Clear() {
   classes.clear();
   targets.clear();
   weights.clear();
+  numbers.clear();
 }
 
 void Rows::Append(const Rows& other, int64_t index) {
@@ -28,6 +29,7 @@ void Rows::Append(const Rows& other, int64_t index) {
   AppendRow(other.classes, 1, index, &classes);
   AppendRow(other.targets, target_width, index, &targets);
   AppendRow(other.weights, 1, index, &weights);
+  AppendRow(other.numbers, 1, index, &numbers);
   ++count;
 }
 

@@ -18,8 +18,9 @@ struct Rows {
   std::vector<uint8_t> pixels;   // of an IDX file
   std::vector<int32_t> classes;  // [count]
   int64_t target_width = 0;
-  std::vector<float> targets;  // [count × target_width]
-  std::vector<float> weights;  // [count], or none
+  std::vector<float> targets;    // [count × target_width]
+  std::vector<float> weights;    // [count], or none
+  std::vector<int64_t> numbers;  // [count]: the row's place in its file, from 1; or none
 
   // No rows; the widths stay.
   void Clear();

@@ -34,8 +34,11 @@ class FoldSource final : public Wrapper {
       if (!read.ok()) return read;
       if (block_.count == 0) return absl::OkStatus();
       for (int64_t i = 0; i < block_.count; ++i) {
-        if (IsSelected(i)) rows->Append(block_, i);
+        if (!IsSelected(i)) continue;
+        rows->Append(block_, i);
+        rows->numbers.push_back(rows_before_ + i + 1);
       }
+      rows_before_ += block_.count;
     }
     return absl::OkStatus();
   }
@@ -51,6 +54,7 @@ class FoldSource final : public Wrapper {
 
   const Fold fold_;
   std::vector<int64_t> seen_;  // by class
+  int64_t rows_before_ = 0;    // the block
   Rows block_;
 };
 

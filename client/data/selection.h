@@ -20,7 +20,7 @@ struct Fold {
   bool held_out = false;  // the part's own rows; else all the others
 };
 
-// The rows of `source` that `fold` selects.
+// The rows of `source` that `fold` selects, with their numbers.
 std::unique_ptr<RowSource> SelectFold(std::unique_ptr<RowSource> source, Fold fold);
 
 // The first `limit` rows.

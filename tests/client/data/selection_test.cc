@@ -85,6 +85,14 @@ TEST(SelectFoldTest, EachPartHasItsShareOfEveryClass) {
   }
 }
 
+TEST(SelectFoldTest, RowsKeepTheNumbersThatTheyHaveInTheFile) {
+  const Rows rows = ReadFold({.folds = 5, .fold = 2, .held_out = true});
+  ASSERT_EQ(rows.numbers.size(), rows.values.size());
+  for (size_t i = 0; i < rows.values.size(); ++i) {
+    EXPECT_EQ(rows.numbers[i], static_cast<int64_t>(rows.values[i]) + 1);
+  }
+}
+
 TEST(TakeFirstTest, StopsThere) {
   const auto source = TakeFirst(std::make_unique<NumberedRows>(Unequal()), 3);
   EXPECT_THAT(ReadAll(source.get()).values, ElementsAre(0, 1, 2));
