@@ -17,7 +17,8 @@ struct Options {
 };
 
 void AddFlags(CLI::App* command, Options* options) {
-  command->add_option("MODEL", options->model, "Its name")->required();
+  command->add_option("MODEL", options->model, "Its name, or a version's: iris@3, iris@prod")
+      ->required();
   AddFileFlags(command, &options->data, Part::kHeldOut);
   AddRowFlags(command, &options->data, Need::kExamples);
   command->add_option("--samples", options->samples, "Parameters to compare; unset: 100")

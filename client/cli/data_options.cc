@@ -56,11 +56,17 @@ absl::Status AppendAnswer(const std::string& text, const Labels& labels, Rows* r
   return absl::OkStatus();
 }
 
+// `1 row`, `2 rows`.
+std::string Counted(size_t count, absl::string_view what) {
+  return absl::StrCat(count, " ", what, count == 1 ? "" : "s");
+}
+
 // Checks that `count` numbers are whole rows of `width`.
 absl::Status CheckWidth(absl::string_view flag, size_t count, size_t rows, int64_t width) {
   if (count == rows * static_cast<size_t>(width)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", count, " numbers for ", rows,
-                                                 " rows, the model takes ", width, " a row"));
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", Counted(count, "number"), " for ",
+                                                 Counted(rows, "row"), ", the model takes ", width,
+                                                 " a row"));
 }
 
 Source OpenTyped(const DataOptions& options, const v1::ModelSpec& spec, Need need) {
@@ -155,9 +161,9 @@ Source OpenFile(const DataOptions& options, const v1::ModelSpec& spec, Need need
   Source source =
       *is_idx ? OpenIdx(options, spec, with_labels) : OpenCsv(options, spec, with_labels);
   if (!source.ok() || (*source)->width() == spec.input_width()) return source;
-  return absl::InvalidArgumentError(absl::StrCat(options.path, ": ", (*source)->width(),
-                                                 " columns of features, the model takes ",
-                                                 spec.input_width()));
+  return absl::InvalidArgumentError(
+      absl::StrCat(options.path, ": ", Counted(static_cast<size_t>((*source)->width()), "column"),
+                   " of features, the model takes ", spec.input_width()));
 }
 
 }  // namespace

@@ -23,13 +23,20 @@ std::string ServiceOf(const Options& options) {
   return absl::StrCat("chainrule.v1/", ModelName(options.service));
 }
 
+// Where the server knows no such service: the model in place of its service's long name.
+absl::Status Explain(const absl::Status& status, const Options& options) {
+  const bool is_model = ServiceOf(options) != options.service;
+  if (status.code() != absl::StatusCode::kNotFound || !is_model) return status;
+  return WithMessage(status, absl::StrCat("there is no model '", ModelName(options.service), "'"));
+}
+
 absl::Status Run(const Options& options, Session& session) {
   Target& target = session.settings().target;
   if (target.timeout == absl::InfiniteDuration()) target.timeout = kTimeout;
   const absl::StatusOr<Client*> client = session.client();
   if (!client.ok()) return client.status();
   const absl::StatusOr<HealthCheckResponse> answer = (*client)->CheckHealth(ServiceOf(options));
-  if (!answer.ok()) return answer.status();
+  if (!answer.ok()) return Explain(answer.status(), options);
   const std::string& status = HealthCheckResponse::ServingStatus_Name(answer->status());
   if (session.json()) {
     const absl::Status printed = session.PrintJson(*answer);

@@ -55,6 +55,7 @@ void AddValidationFlags(CLI::App* command, Options* options) {
 void AddFlags(CLI::App* command, Options* options) {
   command->add_option("MODEL", options->model, "Its name")->required();
   AddFileFlags(command, &options->data, Part::kOthers);
+  command->get_option("DATA")->required();
   command->add_option("--weight-column", options->data.weight, "CSV column: what a row counts for");
   command->add_option("--class-weight", options->class_weight, "Lets every class count the same")
       ->check(CLI::IsMember({"balanced"}));

@@ -105,7 +105,8 @@ void AddWeights(CLI::App* app, Action* action) {
   AddCommand<ShowOptions>(
       weights, action, "show", "Shows shapes and norms; --output=json has the numbers",
       [](CLI::App* command, ShowOptions* options) {
-        command->add_option("MODEL", options->model, "Its name")->required();
+        command->add_option("MODEL", options->model, "Its name, or a version's: iris@3, iris@prod")
+            ->required();
         AddLayers(command, &options->layers);
       },
       Show);

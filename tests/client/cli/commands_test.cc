@@ -311,7 +311,8 @@ TEST_F(CommandsTest, InfoAndHealthAnswer) {
   EXPECT_EQ(MustRun({"health", "chainrule.v1.PredictionService"}), "SERVING\n");
   EXPECT_EQ(MustRunJson<grpc::health::v1::HealthCheckResponse>({"health"}).status(),
             grpc::health::v1::HealthCheckResponse::SERVING);
-  EXPECT_EQ(Run({"health", "nosuch"}).code, 1);
+  ExpectWrong({{"health", "nosuch"}, 1, "NOT_FOUND: there is no model 'models/nosuch'\n"});
+  ExpectWrong({{"health", "no.such"}, 1, "NOT_FOUND: service: nothing here is called 'no.such'"});
 }
 
 TEST_F(CommandsTest, AFileWithoutRowsIsRefusedByItsName) {
@@ -363,7 +364,8 @@ TEST_F(CommandsTest, WhatDoesNotFitTheModelIsTold) {
       {{"predict", "nosuch", "--row", "1"}, 1, "NOT_FOUND: "},
       {{"weights", "show", "nosuch"}, 1, "NOT_FOUND: "},
       {{"models", "delete", "nosuch"}, 1, "NOT_FOUND: "},
-      {{"train", "iris"}, 2, "give either a file or --row"},
+      {{"train", "iris"}, 2, "DATA is required (chainrule train --help)"},
+      {{"evaluate", "iris"}, 2, "give either a file or --row"},
       {{"train", "iris", iris}, 2, "iris.csv: --label is needed"},
       {{"train", "iris", iris, "--label", "kind"},
        2,
@@ -377,7 +379,7 @@ TEST_F(CommandsTest, WhatDoesNotFitTheModelIsTold) {
        "wdbc.csv: 30 columns of features, the model takes 4"},
       {{"train", "iris", iris, "--label", "species", "--normalize"}, 1, "FAILED_PRECONDITION: "},
       {{"train", "iris", iris, "--label", "species", "--request-id", "x"}, 1, "INVALID_ARGUMENT: "},
-      {{"predict", "iris", "--row", "1,2"}, 2, "--row: 2 numbers for 1 rows, the model takes 4"},
+      {{"predict", "iris", "--row", "1,2"}, 2, "--row: 2 numbers for 1 row, the model takes 4"},
       {{"predict", "iris", "--row", "1,2,3,x"}, 2, "--row '1,2,3,x': 'x' is not a number"},
       {{"predict", "iris", iris, "--row", "1,2,3,4"}, 2, "give either a file or --row"},
       {{"predict", "iris", iris, "--folds", "5"}, 2, "--folds needs the labels"},
