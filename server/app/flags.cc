@@ -1,7 +1,9 @@
 #include "server/app/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <functional>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -9,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "engine/core/checked_math.h"
 
 namespace chainrule::server {
@@ -22,11 +25,12 @@ class FlagTable {
   void Group(const std::string& name) { group_ = name; }
 
   void Text(const std::string& name, std::string* value, const std::string& help) {
-    Finish(name, app_->add_option("--" + name, *value, help)->capture_default_str());
+    Finish(name, "one character or more",
+           app_->add_option("--" + name, *value, help)->capture_default_str());
   }
 
   void Switch(const std::string& name, bool* value, const std::string& help) {
-    Finish(name, app_->add_flag("--" + name, *value, help));
+    Finish(name, "true or false", app_->add_flag("--" + name, *value, help));
   }
 
   template <typename Integer>
@@ -47,6 +51,29 @@ class FlagTable {
   void Duration(const std::string& name, absl::Duration* value, const std::string& help) {
     Parsed(name, absl::FormatDuration(*value), help, "a duration, such as 500ms, 8s or 24h",
            [value](const std::string& text) { return absl::ParseDuration(text, value); });
+  }
+
+  // INVALID_ARGUMENT: one is `--name=`, for which CLI11 would take the argument that follows.
+  absl::Status CheckNoneIsEmpty(absl::Span<const char* const> arguments) const {
+    for (const absl::string_view argument : arguments) {
+      for (const Flag& flag : flags_) {
+        if (argument != absl::StrCat("--", flag.name, "=")) continue;
+        return absl::InvalidArgumentError(absl::StrCat("--", flag.name, ": ", Empty(flag.wanted)));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // After parsing. INVALID_ARGUMENT: a variable that counts is set to nothing, which CLI11 would
+  // take for unset.
+  absl::Status CheckVariables() const {
+    for (const Flag& flag : flags_) {
+      const std::string variable = flag.option->get_envname();
+      const char* const value = std::getenv(variable.c_str());
+      if (value == nullptr || *value != '\0' || flag.option->count() > 0) continue;
+      return absl::InvalidArgumentError(absl::StrCat(variable, ": ", Empty(flag.wanted)));
+    }
+    return absl::OkStatus();
   }
 
   template <typename Enum>
@@ -70,14 +97,24 @@ class FlagTable {
     const auto set = [name, wanted, parse = std::move(parse)](const std::string& text) {
       if (!parse(text)) throw CLI::ValidationError("--" + name, "'" + text + "' is not " + wanted);
     };
-    Finish(name, app_->add_option_function<std::string>("--" + name, set, help)
-                     ->default_str(initial)
-                     ->run_callback_for_default(false));
+    Finish(name, wanted,
+           app_->add_option_function<std::string>("--" + name, set, help)
+               ->default_str(initial)
+               ->run_callback_for_default(false));
   }
 
-  void Finish(const std::string& name, CLI::Option* option) {
+  void Finish(const std::string& name, const std::string& wanted, CLI::Option* option) {
     option->take_last();  // so that a wrapper's flag can be overridden
     option->group(group_)->envname("CHAINRULE_" + absl::AsciiStrToUpper(name));
+    const auto check = [wanted](const std::string& text) {
+      return text.empty() ? Empty(wanted) : std::string();
+    };
+    option->check(CLI::Validator(check, ""));
+    flags_.push_back({name, wanted, option});
+  }
+
+  static std::string Empty(absl::string_view wanted) {
+    return absl::StrCat("empty; must be ", wanted, ", or left out");
   }
 
   static std::string FormatBytes(int64_t bytes) {
@@ -85,8 +122,15 @@ class FlagTable {
     return mebibytes << 20 == bytes ? absl::StrCat(mebibytes, "MiB") : absl::StrCat(bytes);
   }
 
+  struct Flag {
+    std::string name;
+    std::string wanted;
+    const CLI::Option* option;
+  };
+
   CLI::App* const app_;
   std::string group_;
+  std::vector<Flag> flags_;
 };
 
 void AddLimits(Limits* limits, FlagTable* table) {
@@ -185,6 +229,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.footer("Each flag --name may be given as the environment variable CHAINRULE_NAME.");
   FlagTable table(&app);
   AddFlags(&result.options, &table);
+  const absl::Span<const char* const> arguments(argv, static_cast<size_t>(argc));
+  if (absl::Status status = table.CheckNoneIsEmpty(arguments); !status.ok()) return status;
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -194,6 +240,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(OneLine(error.what()));
   }
+  if (result.text.has_value()) return result;
+  if (absl::Status status = table.CheckVariables(); !status.ok()) return status;
   return result;
 }
 

@@ -1,5 +1,6 @@
 // Flags: the command line and the environment, as Options. Each flag --NAME may also be
-// given as the variable CHAINRULE_NAME in capitals; the command line wins.
+// given as the variable CHAINRULE_NAME in capitals; the command line wins. An empty value is
+// refused, of either.
 #ifndef CHAINRULE_SERVER_APP_FLAGS_H_
 #define CHAINRULE_SERVER_APP_FLAGS_H_
 

@@ -167,6 +167,12 @@ class FlagsTest(unittest.TestCase):
         ran = run("--http_listen=none", "--listen=line", CHAINRULE_LISTEN="elsewhere")
         self.assert_refused(ran, "line")
 
+    def test_an_empty_value_is_refused_and_takes_nothing_with_it(self):
+        ran = run("--data_dir=", "--listen=127.0.0.1:0", "--http_listen=none")
+        self.assert_refused(ran, "chainrule-server: --data_dir: empty; must be")
+        ran = run("--listen=127.0.0.1:0", "--http_listen=none", CHAINRULE_TOKEN_FILE="")
+        self.assert_refused(ran, "chainrule-server: CHAINRULE_TOKEN_FILE: empty; must be")
+
 
 class UnixSocketTest(unittest.TestCase):
     def setUp(self):

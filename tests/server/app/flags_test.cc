@@ -6,12 +6,17 @@
 #include <cstdlib>
 #include <initializer_list>
 #include <optional>
+#include <string>
 #include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace chainrule::server {
 namespace {
 
-using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 absl::StatusOr<CommandLine> Parse(std::initializer_list<const char*> flags) {
   std::vector<const char*> argv = {"chainrule-server"};
@@ -67,6 +72,44 @@ TEST(FlagsTest, TheEnvironmentCounts) {
   ASSERT_TRUE(from_environment.ok());
   EXPECT_EQ(from_environment->options.limits.max_models, 12);
   EXPECT_EQ(from_line->options.limits.max_models, 34);
+}
+
+// Every flag that the help names and that takes a value; `--name=` must not take the argument
+// that follows.
+TEST(FlagsTest, AnEmptyValueIsRefusedOfEveryFlag) {
+  const std::string help = *Parse({"--help"})->text;
+  int flags = 0;
+  for (const absl::string_view line : absl::StrSplit(help, '\n')) {
+    if (!absl::StartsWith(line, "  --") || absl::StartsWith(line, "  --version")) continue;
+    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    const std::string name(words[0]);
+    const auto command = Parse({(name + "=").c_str(), "--listen=127.0.0.1:0"});
+    EXPECT_THAT(std::string(command.status().message()), StartsWith(name + ": empty; must be "));
+    ++flags;
+  }
+  EXPECT_GE(flags, 30);
+}
+
+TEST(FlagsTest, AnEmptyValueIsRefusedAsAnArgumentOfItsOwn) {
+  for (const char* flag : {"--data_dir", "--token_file", "--max_rows", "--durability"}) {
+    const auto command = Parse({flag, ""});
+    EXPECT_THAT(std::string(command.status().message()),
+                StartsWith(absl::StrCat(flag, ": empty; must be ")));
+  }
+  EXPECT_EQ(Parse({"--data_dir=a="})->options.data_dir, "a=");
+}
+
+TEST(FlagsTest, AnEmptyVariableIsRefusedUnlessTheLineSaysOtherwise) {
+  setenv("CHAINRULE_TOKEN_FILE", "", 1);
+  const auto from_environment = Parse({});
+  const auto from_line = Parse({"--token_file=t"});
+  const auto help = Parse({"--help"});
+  unsetenv("CHAINRULE_TOKEN_FILE");
+  EXPECT_THAT(std::string(from_environment.status().message()),
+              StartsWith("CHAINRULE_TOKEN_FILE: empty; must be "));
+  ASSERT_TRUE(from_line.ok()) << from_line.status();
+  EXPECT_EQ(from_line->options.token_file, "t");
+  EXPECT_TRUE(help.ok()) << help.status();
 }
 
 TEST(FlagsTest, WhatIsWrongIsSaidInOneLine) {
