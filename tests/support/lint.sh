@@ -14,12 +14,16 @@ lint() {
   "$@" || failed+=("$name")
 }
 
-tracked() { git ls-files --cached --others --exclude-standard -z -- "$@"; }
+# Fails where there are none: that is no tree of git's, and nothing would be looked at.
+tracked() { git ls-files --cached --others --exclude-standard -z -- "$@" | grep -z ''; }
 
 check_format() {
   local wrong
   wrong=$(tracked '*.cc' '*.h' | xargs -0 -r clang-format --dry-run 2>&1 |
-    sed -n 's/^\([^:]*\):.*clang-format-violations.*/\1/p' | sort -u)
+    sed -n 's/^\([^:]*\):.*clang-format-violations.*/\1/p' | sort -u) || {
+    echo "clang-format did not run"
+    return 1
+  }
   [[ -z $wrong ]] && return
   printf 'clang-format -i would change these:\n%s\n' "$wrong"
   return 1
