@@ -1,5 +1,8 @@
 #include "server/convert/names.h"
 
+#include <optional>
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -23,6 +26,8 @@ bool IsVersionNumber(absl::string_view text) {
   return absl::SimpleAtoi(text, &number) && number > 0 && absl::StrCat(number) == text;
 }
 
+bool IsRevision(absl::string_view text) { return IsModelId(text) || IsVersionNumber(text); }
+
 bool IsUuid(absl::string_view text) {
   if (text.size() != 36) return false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -30,6 +35,22 @@ bool IsUuid(absl::string_view text) {
     if (dash ? text[i] != '-' : !absl::ascii_isxdigit(text[i])) return false;
   }
   return true;
+}
+
+constexpr absl::string_view kLiveForm =
+    "; must be models/{model} with an id of the form [a-z]([a-z0-9_-]{0,61}[a-z0-9])?";
+constexpr absl::string_view kReadForm =
+    "; must be models/{model}, models/{model}@{version} or models/{model}@{alias}: a version from "
+    "1 on, ids and aliases of the form [a-z]([a-z0-9_-]{0,61}[a-z0-9])?";
+
+std::optional<ModelReference> Split(absl::string_view name) {
+  const bool in_collection = absl::ConsumePrefix(&name, kCollection);
+  const size_t at = name.find('@');
+  const bool live = at == absl::string_view::npos;
+  const absl::string_view revision = live ? absl::string_view() : name.substr(at + 1);
+  const absl::string_view id = name.substr(0, at);
+  if (!in_collection || !IsModelId(id) || !(live || IsRevision(revision))) return std::nullopt;
+  return ModelReference{std::string(id), std::string(revision)};
 }
 
 }  // namespace
@@ -52,26 +73,23 @@ std::string ModelName(absl::string_view id) { return absl::StrCat(kCollection, i
 
 absl::StatusOr<ModelReference> ParseModelReference(absl::string_view name,
                                                    absl::string_view field) {
-  absl::string_view id = name;
-  const bool in_collection = absl::ConsumePrefix(&id, kCollection);
-  const size_t at = id.find('@');
-  const bool live = at == absl::string_view::npos;
-  const absl::string_view revision = live ? absl::string_view() : id.substr(at + 1);
-  id = id.substr(0, at);
-  const bool revision_is_sound = live || IsModelId(revision) || IsVersionNumber(revision);
-  if (!in_collection || !IsModelId(id) || !revision_is_sound) {
-    return engine::InvalidField(field,
-                                absl::StrCat(Echo(name),
-                                             "; must be models/{model} with an id of the form "
-                                             "[a-z]([a-z0-9_-]{0,61}[a-z0-9])?"));
-  }
-  return ModelReference{std::string(id), std::string(revision)};
+  std::optional<ModelReference> reference = Split(name);
+  if (reference.has_value()) return *std::move(reference);
+  return engine::InvalidField(field, absl::StrCat(Echo(name), kReadForm));
+}
+
+absl::Status CheckRevision(absl::string_view revision, absl::string_view field) {
+  if (IsRevision(revision)) return absl::OkStatus();
+  return engine::InvalidField(
+      field, absl::StrCat(Echo(revision), "; must be a version's number or an alias"));
 }
 
 absl::StatusOr<std::string> ParseLiveModel(absl::string_view name, absl::string_view field) {
-  absl::StatusOr<ModelReference> reference = ParseModelReference(name, field);
-  if (!reference.ok()) return reference.status();
-  if (reference->revision.empty()) return reference->id;
+  std::optional<ModelReference> reference = Split(name);
+  if (!reference.has_value()) {
+    return engine::InvalidField(field, absl::StrCat(Echo(name), kLiveForm));
+  }
+  if (reference->revision.empty()) return std::move(reference->id);
   return engine::InvalidField(field,
                               absl::StrCat(Echo(name), "; must name the live model, without '@'"));
 }

@@ -27,6 +27,9 @@ struct ModelReference {
 // INVALID_FIELD: it is neither.
 absl::StatusOr<ModelReference> ParseModelReference(absl::string_view name, absl::string_view field);
 
+// A version's number or an alias.
+absl::Status CheckRevision(absl::string_view revision, absl::string_view field);
+
 // The id, where the live model is meant.  INVALID_FIELD for any revision.
 absl::StatusOr<std::string> ParseLiveModel(absl::string_view name, absl::string_view field);
 

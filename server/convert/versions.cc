@@ -42,9 +42,11 @@ absl::Status CheckVersionNumber(int64_t version) {
 // `models/iris@3` or `models/iris@prod`.
 absl::StatusOr<ModelReference> ParseVersion(absl::string_view name) {
   absl::StatusOr<ModelReference> reference = ParseModelReference(name, "name");
-  if (!reference.ok() || !reference->revision.empty()) return reference;
+  if (reference.ok() && !reference->revision.empty()) return reference;
   return engine::InvalidField(
-      "name", absl::StrCat(Echo(name), "; must name a version: models/{model}@{number}"));
+      "name", absl::StrCat(Echo(name),
+                           "; must name a version: models/{model}@{number}, from 1, or "
+                           "models/{model}@{alias}"));
 }
 
 absl::StatusOr<int64_t> ReadPageToken(const std::string& token) {
@@ -153,12 +155,8 @@ absl::StatusOr<AliasInput> ReadDeleteAlias(const v1::DeleteAliasRequest& request
 absl::StatusOr<RestoreInput> ReadRestore(const v1::RestoreVersionRequest& request) {
   absl::StatusOr<std::string> id = ParseLiveModel(request.model(), "model");
   if (!id.ok()) return id.status();
-  const absl::StatusOr<ModelReference> version =
-      ParseModelReference(absl::StrCat(request.model(), "@", request.version()), "version");
-  if (!version.ok()) {
-    return engine::InvalidField(
-        "version",
-        absl::StrCat(Echo(request.version()), "; must be a version's number or an alias"));
+  if (absl::Status version = CheckRevision(request.version(), "version"); !version.ok()) {
+    return version;
   }
   absl::StatusOr<Registry::Request> once = ReadRequestId(request.request_id(), request);
   if (!once.ok()) return once.status();

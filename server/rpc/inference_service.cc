@@ -106,6 +106,7 @@ absl::StatusOr<FoundModel> InferenceServiceImpl::Find(absl::string_view id,
                                                       const Fields& fields) const {
   if (absl::Status status = CheckModelId(id, fields.name); !status.ok()) return status;
   if (version.empty()) return FindDefaultModel(environment_, id, kDefaultAlias);
+  if (absl::Status status = CheckRevision(version, fields.version); !status.ok()) return status;
   return FindReadModel(environment_, absl::StrCat(ModelName(id), "@", version), fields.version);
 }
 

@@ -174,6 +174,9 @@ class InferenceTest(unittest.TestCase):
         versioned = infer_request(fp32_contents=values)
         versioned.model_version = "99"
         self.refuse(grpc.StatusCode.NOT_FOUND, "99", self.stub.ModelInfer, versioned)
+        versioned.model_version = "0"
+        self.refuse(grpc.StatusCode.INVALID_ARGUMENT, "'0'; must be a version's number or an alias",
+                    self.stub.ModelInfer, versioned)
 
     def test_statistics_count_what_was_asked(self):
         def sums():

@@ -42,7 +42,22 @@ TEST(NamesTest, RefusesWhatIsNoModelName) {
        {"", "iris", "models/", "models/Iris", "model/iris", "models/iris/x", "models/iris@",
         "models/iris@0", "models/iris@03", "models/iris@-1", "models/iris@a@b", "models/@1",
         "models/iris@99999999999999999999", "/models/iris", "models/iris "}) {
-    ExpectRefused(ParseModelReference(name, "model").status(), "model", "must be models/{model}");
+    ExpectRefused(ParseModelReference(name, "model").status(), "model",
+                  absl::StrCat(Echo(name),
+                               "; must be models/{model}, models/{model}@{version} or "
+                               "models/{model}@{alias}: a version from 1 on, "));
+    ExpectRefused(ParseLiveModel(name, "model").status(), "model",
+                  absl::StrCat(Echo(name), "; must be models/{model} with an id of the form"));
+  }
+}
+
+TEST(NamesTest, ARevisionIsANumberOrAnAlias) {
+  for (const std::string revision : {"1", "42", "prod"}) {
+    EXPECT_TRUE(CheckRevision(revision, "version").ok()) << revision;
+  }
+  for (const std::string revision : {"", "0", "-1", "01", "Prod", "99999999999999999999"}) {
+    ExpectRefused(CheckRevision(revision, "version"), "version",
+                  absl::StrCat("'", revision, "'; must be a version's number or an alias"));
   }
 }
 
