@@ -1,5 +1,6 @@
 #include "server/convert/gradients.h"
 
+#include <initializer_list>
 #include <span>
 
 #include "absl/strings/str_cat.h"
@@ -22,8 +23,10 @@ constexpr int64_t kActivationTensors = 4;  // z, a, dz, da
 constexpr int64_t kMaxStreamedColumns = int64_t{256} << 10;
 constexpr int64_t kEnvelopeBytes = 256;
 
+// `refused`: the targets that are not allowed here, for what is said of an unknown one.
 template <typename Message>
-absl::Status ReadTargets(const Message& message, GradientsArguments* arguments) {
+absl::Status ReadTargets(const Message& message, GradientsArguments* arguments,
+                         std::initializer_list<int> refused = {0}) {
   for (int i = 0; i < message.wrt_size(); ++i) {
     switch (message.wrt(i)) {
       case v1::GRADIENT_TARGET_PARAMETERS:
@@ -36,7 +39,9 @@ absl::Status ReadTargets(const Message& message, GradientsArguments* arguments) 
         arguments->activations = true;
         break;
       default:
-        return engine::InvalidField(absl::StrCat("wrt[", i, "]"), UnknownEnum(message.wrt(i)));
+        return engine::InvalidField(
+            absl::StrCat("wrt[", i, "]"),
+            UnknownEnum(message.wrt(i), *v1::GradientTarget_descriptor(), refused));
     }
   }
   if (message.wrt().empty()) arguments->parameters = true;
@@ -111,7 +116,7 @@ absl::StatusOr<GradientsArguments> CheckGetGradients(const v1::GetGradientsReque
 absl::StatusOr<GradientsArguments> CheckGradientsHeader(const v1::StreamGradientsHeader& header,
                                                         const ModelContext& model) {
   GradientsArguments arguments;
-  absl::Status wrt = ReadTargets(header, &arguments);
+  absl::Status wrt = ReadTargets(header, &arguments, {0, v1::GRADIENT_TARGET_ACTIVATIONS});
   if (!wrt.ok()) return wrt;
   if (arguments.activations) {
     return engine::InvalidField("wrt",

@@ -53,7 +53,8 @@ class LayerReader {
   void ReadActivationFunction(LayerSpec* layer) const {
     const std::optional<Activation> kind = ReadActivation(message_.activation());
     if (!kind) {
-      violations_->Add(Path("activation"), UnknownEnum(message_.activation()));
+      violations_->Add(Path("activation"),
+                       UnknownEnum(message_.activation(), *v1::Activation_descriptor()));
     }
     layer->activation.kind = kind.value_or(Activation::kSigmoid);
     if (!message_.has_leaky_slope()) return;
@@ -68,7 +69,10 @@ class LayerReader {
 
   void ReadInitializerKind(LayerSpec* layer) const {
     const auto kind = ReadInitializer(message_.initializer(), layer->activation.kind);
-    if (!kind) violations_->Add(Path("initializer"), UnknownEnum(message_.initializer()));
+    if (!kind) {
+      violations_->Add(Path("initializer"),
+                       UnknownEnum(message_.initializer(), *v1::Initializer_descriptor()));
+    }
     layer->initializer = kind.value_or(engine::Initializer::kXavierUniform);
   }
 
@@ -132,7 +136,7 @@ engine::LossFunction ReadLossFunction(const v1::ModelSpec& spec, const LayerSpec
   const std::optional<engine::Loss> kind = ReadLoss(spec.loss());
   const std::string path = absl::StrCat(field, ".loss");
   if (!kind) {
-    violations->Add(path, UnknownEnum(spec.loss()));
+    violations->Add(path, UnknownEnum(spec.loss(), *v1::Loss_descriptor()));
   } else {
     loss.kind = *kind;
     CheckFit(*kind, last.activation.kind, path, violations);

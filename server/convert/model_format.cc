@@ -12,7 +12,7 @@ absl::Status CheckModelFormat(v1::ModelFormat format, absl::string_view field) {
     case v1::MODEL_FORMAT_SAFETENSORS:
       return absl::OkStatus();
     default:
-      return engine::InvalidField(field, UnknownEnum(format));
+      return engine::InvalidField(field, UnknownEnum(format, *v1::ModelFormat_descriptor()));
   }
 }
 

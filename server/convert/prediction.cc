@@ -35,8 +35,9 @@ absl::Status ReadParts(const v1::PredictRequest& request, PredictArguments* argu
         arguments->classes = true;
         break;
       default:
-        return engine::InvalidField(absl::StrCat("include[", i, "]"),
-                                    UnknownEnum(request.include(i)));
+        return engine::InvalidField(
+            absl::StrCat("include[", i, "]"),
+            UnknownEnum(request.include(i), *v1::PredictionPart_descriptor()));
     }
   }
   if (request.include().empty()) arguments->values = true;

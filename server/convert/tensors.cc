@@ -69,7 +69,10 @@ absl::Status WrongSize(absl::string_view field, absl::string_view found, const v
 absl::StatusOr<engine::ElementRows> CheckElements(const v1::Tensor& tensor, absl::string_view field,
                                                   int64_t count) {
   const std::optional<ElementType> type = TypeOf(tensor.dtype());
-  if (!type) return InvalidField(Path(field, "dtype"), UnknownEnum(tensor.dtype()));
+  if (!type) {
+    return InvalidField(Path(field, "dtype"),
+                        UnknownEnum(tensor.dtype(), *v1::DataType_descriptor()));
+  }
   if (!tensor.values().empty() && !tensor.raw().empty()) {
     return InvalidField(field, "both values and raw are filled; exactly one must be");
   }
@@ -221,7 +224,9 @@ absl::Status WithNames(const absl::Status& status, const TensorRows& rows, absl:
 
 absl::StatusOr<v1::TensorEncoding> ResolveEncoding(v1::TensorEncoding asked,
                                                    const v1::Tensor* sent) {
-  if (!v1::TensorEncoding_IsValid(asked)) return InvalidField("encoding", UnknownEnum(asked));
+  if (!v1::TensorEncoding_IsValid(asked)) {
+    return InvalidField("encoding", UnknownEnum(asked, *v1::TensorEncoding_descriptor()));
+  }
   if (asked != v1::TENSOR_ENCODING_UNSPECIFIED) return asked;
   const bool raw = sent != nullptr && !sent->raw().empty();
   return raw ? v1::TENSOR_ENCODING_RAW : v1::TENSOR_ENCODING_VALUES;

@@ -1,12 +1,15 @@
 #include "server/convert/violations.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace chainrule::server {
 namespace {
@@ -42,8 +45,17 @@ std::string EchoNumber(double value) {
   return {text.data(), end};
 }
 
-std::string UnknownEnum(int value) {
-  return absl::StrCat(value, "; must be a value that this server knows");
+std::string UnknownEnum(int value, const google::protobuf::EnumDescriptor& type,
+                        std::initializer_list<int> refused) {
+  std::vector<absl::string_view> names;
+  for (int i = 0; i < type.value_count(); ++i) {
+    const bool allowed = std::ranges::find(refused, type.value(i)->number()) == refused.end();
+    if (allowed) names.emplace_back(type.value(i)->name());
+  }
+  const absl::string_view last = names.back();
+  names.pop_back();
+  return absl::StrCat(value, "; must be ", absl::StrJoin(names, ", "), names.empty() ? "" : " or ",
+                      last);
 }
 
 absl::Status InvalidFieldSaying(absl::string_view message, absl::string_view field,

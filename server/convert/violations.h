@@ -2,7 +2,10 @@
 #ifndef CHAINRULE_SERVER_CONVERT_VIOLATIONS_H_
 #define CHAINRULE_SERVER_CONVERT_VIOLATIONS_H_
 
+#include <google/protobuf/descriptor.h>
+
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -18,8 +21,10 @@ std::string Echo(absl::string_view text);
 // The shortest text that reads back as this number: "0.1", "nan", "-inf".
 std::string EchoNumber(double value);
 
-// The description of an enum's value that this server does not know.
-std::string UnknownEnum(int value);
+// The description of a value that an enum does not have, with the names of those that it
+// has: all but the ones numbered `refused`.
+std::string UnknownEnum(int value, const google::protobuf::EnumDescriptor& type,
+                        std::initializer_list<int> refused = {0});
 
 // INVALID_ARGUMENT, INVALID_FIELD, where the message reads better than
 // "field: description".

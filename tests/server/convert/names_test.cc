@@ -92,6 +92,15 @@ TEST(EchoTest, StaysWithin64BytesAndBetweenCharacters) {
   }
 }
 
+TEST(UnknownEnumTest, NamesWhatIsAllowed) {
+  EXPECT_EQ(UnknownEnum(7, *v1::TensorEncoding_descriptor()),
+            "7; must be TENSOR_ENCODING_VALUES or TENSOR_ENCODING_RAW");
+  EXPECT_EQ(UnknownEnum(-1, *v1::DataType_descriptor()),
+            "-1; must be DATA_TYPE_FLOAT32, DATA_TYPE_FLOAT64 or DATA_TYPE_UINT8");
+  EXPECT_EQ(UnknownEnum(9, *v1::DataType_descriptor(), {0, v1::DATA_TYPE_UINT8}),
+            "9; must be DATA_TYPE_FLOAT32 or DATA_TYPE_FLOAT64");
+}
+
 TEST(ViolationsTest, KeepsSixteenAndCountsTheOthers) {
   Violations violations;
   EXPECT_TRUE(violations.ToStatus().ok());
