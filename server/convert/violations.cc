@@ -79,8 +79,10 @@ absl::Status Under(absl::string_view parent, const absl::Status& status) {
 }
 
 absl::Status InMessage(int64_t number, const absl::Status& status) {
+  engine::ErrorDetail detail = engine::GetErrorDetail(status);
+  detail.metadata.emplace_back("message", absl::StrCat(number));
   return engine::MakeError(status.code(), absl::StrCat("message ", number, ": ", status.message()),
-                           engine::GetErrorDetail(status));
+                           detail);
 }
 
 void Violations::Add(absl::string_view field, absl::string_view description) {

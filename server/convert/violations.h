@@ -35,7 +35,8 @@ absl::Status InvalidFieldSaying(absl::string_view message, absl::string_view fie
 // begin with that, in the violations and where the message begins with one.
 absl::Status Under(absl::string_view parent, const absl::Status& status);
 
-// Says which of a stream's messages it was, the header being message 0.
+// Says which of a stream's messages it was, the header being message 0: in the message, and as
+// the metadata `message`.
 absl::Status InMessage(int64_t number, const absl::Status& status);
 
 // Violations: keeps the first 16 and counts the others.  Thread-compatible.

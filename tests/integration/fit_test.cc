@@ -189,7 +189,8 @@ TEST_F(FitTest, AFaultInALaterChunkNamesTheMessage) {
   fit.SendExamples(MakeExamples(2, 5, 1));
   const grpc::Status status = fit.FinishAfterRest();
   EXPECT_THAT(status, IsBadField("examples.inputs.shape[1]", "5; model 'm' expects 3"));
-  EXPECT_THAT(status.error_message(), ::testing::HasSubstr("message"));
+  EXPECT_THAT(status.error_message(), ::testing::HasSubstr("message 2"));
+  EXPECT_EQ(DetailsOf(status).metadata["message"], "2");
   EXPECT_EQ(server_.Get("m").step(), 0);
 }
 

@@ -151,6 +151,10 @@ TEST_F(RowStreamsTest, FaultsNameTheMessage) {
   const grpc::Status status = stream.FinishAfterRest();
   EXPECT_THAT(status, IsBadField("examples.inputs", "row 2, column 1: nan"));
   EXPECT_THAT(status.error_message(), ::testing::HasSubstr("message 2"));
+  EXPECT_EQ(DetailsOf(status).metadata["message"], "2");
+  GradientsClient gradients = OpenGradients({v1::GRADIENT_TARGET_PARAMETERS});
+  SendRows(gradients, bad);
+  EXPECT_EQ(DetailsOf(gradients.FinishAfterRest()).metadata["message"], "1");
 }
 
 TEST_F(RowStreamsTest, WhatIsMissingIsNamed) {

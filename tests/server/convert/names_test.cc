@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/convert/violations.h"
 #include "tests/server/convert/support.h"
@@ -99,6 +100,15 @@ TEST(UnknownEnumTest, NamesWhatIsAllowed) {
             "-1; must be DATA_TYPE_FLOAT32, DATA_TYPE_FLOAT64 or DATA_TYPE_UINT8");
   EXPECT_EQ(UnknownEnum(9, *v1::DataType_descriptor(), {0, v1::DATA_TYPE_UINT8}),
             "9; must be DATA_TYPE_FLOAT32 or DATA_TYPE_FLOAT64");
+}
+
+TEST(InMessageTest, TheNumberIsInTheMessageAndInTheMetadata) {
+  const absl::Status status =
+      InMessage(12, engine::LimitExceeded("examples", "max_fit_bytes", 9, 8));
+  EXPECT_EQ(status.message(), "message 12: examples: 9 exceeds max_fit_bytes of 8");
+  const engine::ErrorDetail detail = engine::GetErrorDetail(status);
+  EXPECT_THAT(detail.metadata, ::testing::Contains(::testing::Pair("message", "12")));
+  EXPECT_THAT(detail.metadata, ::testing::Contains(::testing::Pair("value", "9")));
 }
 
 TEST(ViolationsTest, KeepsSixteenAndCountsTheOthers) {
