@@ -15,6 +15,7 @@ namespace {
 constexpr absl::string_view kReason = "chainrule/reason";
 constexpr absl::string_view kMetadata = "chainrule/metadata/";
 constexpr absl::string_view kViolation = "chainrule/violation/";
+constexpr absl::string_view kMoreViolations = "chainrule/more_violations";
 constexpr absl::string_view kResourceType = "chainrule/resource_type";
 constexpr absl::string_view kResourceName = "chainrule/resource_name";
 constexpr absl::string_view kRetryAfter = "chainrule/retry_after_ns";
@@ -41,6 +42,8 @@ void AddPayload(absl::string_view key, const std::string& text, ErrorDetail* det
     if (absl::SimpleAtoi(text, &nanoseconds)) {
       detail->retry_after = absl::Nanoseconds(nanoseconds);
     }
+  } else if (key == kMoreViolations) {
+    if (!absl::SimpleAtoi(text, &detail->more_violations)) detail->more_violations = 0;
   } else if (absl::ConsumePrefix(&key, kMetadata)) {
     detail->metadata.emplace_back(std::string(key), text);
   } else if (absl::ConsumePrefix(&key, kViolation)) {
@@ -61,6 +64,9 @@ absl::Status MakeError(absl::StatusCode code, absl::string_view message,
   for (size_t i = 0; i < detail.violations.size(); ++i) {
     Set(&status, absl::StrCat(kViolation, i),
         absl::StrCat(detail.violations[i].field, "\n", detail.violations[i].description));
+  }
+  if (detail.more_violations > 0) {
+    Set(&status, kMoreViolations, absl::StrCat(detail.more_violations));
   }
   Set(&status, kResourceType, detail.resource_type);
   Set(&status, kResourceName, detail.resource_name);

@@ -4,6 +4,7 @@
 #ifndef CHAINRULE_ENGINE_CORE_ERROR_H_
 #define CHAINRULE_ENGINE_CORE_ERROR_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,7 +28,8 @@ struct ErrorDetail {
   std::string reason;
   std::vector<std::pair<std::string, std::string>> metadata;
   std::vector<FieldViolation> violations;
-  std::string resource_type;  // such as "chainrule.v1.Model"; with resource_name
+  int64_t more_violations = 0;  // beyond these, counted only
+  std::string resource_type;    // such as "chainrule.v1.Model"; with resource_name
   std::string resource_name;
   std::optional<absl::Duration> retry_after;
 };

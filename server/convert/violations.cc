@@ -99,6 +99,7 @@ absl::Status Violations::ToStatus() const {
   engine::ErrorDetail detail;
   detail.reason = "INVALID_FIELD";
   detail.violations = kept_;
+  detail.more_violations = count_ - static_cast<int64_t>(kept_.size());
   return engine::MakeError(absl::StatusCode::kInvalidArgument, message, detail);
 }
 

@@ -46,8 +46,8 @@ class Violations {
 
   bool empty() const { return count_ == 0; }
   int64_t count() const { return count_; }
-  // OK if there are none; else INVALID_ARGUMENT, INVALID_FIELD with those kept and how
-  // many there are beyond the first in the message.
+  // OK if there are none; else INVALID_ARGUMENT, INVALID_FIELD with those kept and how many
+  // others there are; the message has the first and how many there are beyond it.
   absl::Status ToStatus() const;
 
  private:

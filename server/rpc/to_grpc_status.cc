@@ -117,7 +117,9 @@ google::rpc::BadRequest MakeBadRequest(const engine::ErrorDetail& detail, size_t
     violation->set_field(Printable(detail.violations[i].field, kMaxTextBytes));
     violation->set_description(Printable(detail.violations[i].description, kMaxTextBytes));
   }
-  if (const size_t more = detail.violations.size() - kept; more > 0) {
+  const int64_t more =
+      detail.more_violations + static_cast<int64_t>(detail.violations.size() - kept);
+  if (more > 0) {
     bad.add_field_violations()->set_description(absl::StrCat("and ", more, " more"));
   }
   return bad;

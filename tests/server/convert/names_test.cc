@@ -117,6 +117,8 @@ TEST(ViolationsTest, KeepsSixteenAndCountsTheOthers) {
   for (int i = 0; i < 40; ++i) violations.Add(absl::StrCat("f", i), std::string(64, 'x'));
   const absl::Status status = violations.ToStatus();
   EXPECT_EQ(engine::GetErrorDetail(status).violations.size(), 16U);
+  EXPECT_EQ(engine::GetErrorDetail(status).more_violations, 24);
+  EXPECT_EQ(engine::GetErrorDetail(Under("header", status)).more_violations, 24);
   EXPECT_TRUE(absl::StrContains(status.message(), "(and 39 more)")) << status;
 }
 

@@ -71,6 +71,9 @@ TEST(ToGrpcStatusTest, KeepsSixteenViolationsAndCountsTheRest) {
   EXPECT_EQ(details.violations[15].first, "f[15]");
   EXPECT_EQ(details.violations[16].first, "");
   EXPECT_EQ(details.violations[16].second, "and 84 more");
+  detail.violations.resize(16);
+  detail.more_violations = 24;
+  EXPECT_EQ(DetailsOf(ToGrpcStatus(With(detail))).violations.back().second, "and 24 more");
 }
 
 TEST(ToGrpcStatusTest, StaysBelowFourKibibytesWhateverIsInIt) {
