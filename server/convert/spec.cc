@@ -176,9 +176,23 @@ class SpecReader {
                          Path("target_normalization"), &violations_);
   }
 
+  // A width beyond the limit is told as it was sent: with it the count may be beyond numbers.
+  absl::Status CheckWidths(const Limits& limits) {
+    const auto check = [&](const std::string& field, int64_t width) {
+      if (width <= limits.max_parameters) return absl::OkStatus();
+      return engine::LimitExceeded(field, "max_parameters", width, limits.max_parameters);
+    };
+    absl::Status status = check(Path("input_width"), network().input_width);
+    for (size_t i = 0; status.ok() && i < network().layers.size(); ++i) {
+      status = check(absl::StrCat(Path("layers"), "[", i, "].units"), network().layers[i].units);
+    }
+    return status;
+  }
+
   absl::Status CheckSize(const Limits& limits) {
     const std::optional<int64_t> count = engine::ParameterCount(network());
     if (count && *count <= limits.max_parameters) return absl::OkStatus();
+    if (absl::Status status = CheckWidths(limits); !status.ok()) return status;
     return engine::LimitExceeded(Path("layers"), "max_parameters",
                                  count.value_or(std::numeric_limits<int64_t>::max()),
                                  limits.max_parameters);

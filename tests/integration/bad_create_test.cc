@@ -148,8 +148,11 @@ TEST(BadCreateLimitsTest, TooLargeIsRefusedBeforeItCostsMemory) {
 TEST(BadCreateLimitsTest, WidthsWhoseProductOverflowsAreRefused) {
   v1::ModelSpec spec = MakeSpec({int64_t{1} << 62, int64_t{1} << 62, 1});
   v1::Model model;
-  EXPECT_THAT(Call(&Models::CreateModel, Shared().models(), MakeCreate("bad", spec), &model),
-              IsError(grpc::INVALID_ARGUMENT, "LIMIT_EXCEEDED"));
+  const grpc::Status status =
+      Call(&Models::CreateModel, Shared().models(), MakeCreate("bad", spec), &model);
+  EXPECT_THAT(status, IsError(grpc::INVALID_ARGUMENT, "LIMIT_EXCEEDED"));
+  EXPECT_EQ(DetailsOf(status).violations.at(0).first, "model.spec.input_width");
+  EXPECT_EQ(DetailsOf(status).metadata["value"], "4611686018427387904");
 }
 
 TEST(BadCreateLimitsTest, TooManyLayersAreRefused) {

@@ -305,7 +305,8 @@ TEST(SpecTest, RefusesMoreParametersThanTheLimitAndThanCanBeCounted) {
   for (const std::string width : {"9223372036854775807", "4611686018427387904", "4294967296"}) {
     const std::string text = absl::StrCat("input_width: ", width, " layers { units: ", width,
                                           " } layers { units: ", width, "}");
-    ExpectRefused(Read(text).status(), "model.spec.layers", "max_parameters", "LIMIT_EXCEEDED");
+    ExpectRefused(Read(text).status(), "model.spec.input_width",
+                  absl::StrCat(width, " exceeds max_parameters"), "LIMIT_EXCEEDED");
   }
 }
 
