@@ -80,8 +80,10 @@ class ArgumentsReader {
     const int32_t nanos = message_.time_limit().nanos();
     const bool valid = seconds >= 0 && seconds <= kMaxSeconds && nanos >= 0 && nanos <= kMaxNanos;
     if (!valid || (seconds == 0 && nanos == 0)) {
-      violations_.Add(Path("time_limit"), absl::StrCat(seconds, " s and ", nanos,
-                                                       " ns; must be a valid duration above 0"));
+      violations_.Add(Path("time_limit"),
+                      absl::StrCat(seconds, " s and ", nanos,
+                                   " ns; must be a valid duration above 0, of at most ",
+                                   kMaxSeconds, " s and ", kMaxNanos, " ns"));
       return;
     }
     arguments_.options.time_limit = absl::Seconds(seconds) + absl::Nanoseconds(nanos);

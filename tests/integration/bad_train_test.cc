@@ -147,7 +147,10 @@ const BadTrain kBadTrains[] = {
     {"NegativeBatch", [](auto* r) { r->set_batch_size(-8); }, "batch_size", "-8"},
     {"LearningRateBelowZero", [](auto* r) { r->set_learning_rate(-0.1); }, "learning_rate", "-0.1"},
     {"TimeLimitBelowZero", [](auto* r) { r->mutable_time_limit()->set_seconds(-5); }, "time_limit",
-     "-5"},
+     "-5 s and 0 ns; must be a valid duration above 0"},
+    {"TimeLimitOfAges", [](auto* r) { r->mutable_time_limit()->set_seconds(int64_t{1} << 62); },
+     "time_limit",
+     "4611686018427387904 s and 0 ns; must be a valid duration above 0, of at most 315576000000 s"},
     {"RequestIdThatIsNone", [](auto* r) { r->set_request_id("abc"); }, "request_id", "'abc'"},
 };
 INSTANTIATE_TEST_SUITE_P(Every, BadTrainTest, ::testing::ValuesIn(kBadTrains), NameOf());

@@ -93,7 +93,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadOption{"time_limit { seconds: -1 }", "time_limit", "-1 s and 0 ns; must be a valid"},
         BadOption{"time_limit { seconds: 1 nanos: -1 }", "time_limit", "valid duration"},
         BadOption{"time_limit { nanos: 1000000000 }", "time_limit", "valid duration"},
-        BadOption{"time_limit { seconds: 9223372036854775807 }", "time_limit", "valid duration"},
+        BadOption{"time_limit { seconds: 9223372036854775807 }", "time_limit",
+                  "of at most 315576000000 s and 999999999 ns"},
         BadOption{"if_step: -1", "if_step", "-1; must be 0 or more"},
         BadOption{"request_id: 'x'", "request_id", "'x'; must be a UUID"}));
 
