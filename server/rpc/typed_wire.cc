@@ -18,7 +18,7 @@ absl::Status ParseBytes(grpc::ByteBuffer* bytes, google::protobuf::Message* mess
 absl::Status NoRequest(const engine::Cancellation& cancellation) {
   const absl::Status wanted = cancellation.Check();
   if (!wanted.ok()) return wanted;
-  return absl::InvalidArgumentError("the call ended without a request");
+  return absl::InvalidArgumentError("no request came, or one beyond max_message_bytes");
 }
 
 grpc::ByteBuffer BytesOf(const google::protobuf::Message& message) {

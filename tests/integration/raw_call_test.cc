@@ -85,7 +85,7 @@ TEST_F(RawCallTest, UnaryCallsWithoutARequest) {
     call.HalfClose();
     const grpc::Status status = call.Finish();
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << method;
-    EXPECT_EQ(status.error_message(), "the call ended without a request");
+    EXPECT_EQ(status.error_message(), "no request came, or one beyond max_message_bytes");
   }
 }
 
