@@ -44,6 +44,24 @@ absl::Status ReadParts(const v1::PredictRequest& request, PredictArguments* argu
   return absl::OkStatus();
 }
 
+// One sigmoid unit says yes or no, and so does each with multi_label.
+bool HasThreshold(const engine::NetworkSpec& network) {
+  return network.multi_label || network.output_width() == 1;
+}
+
+// What would say nothing is refused.
+void CheckTheirUse(const v1::PredictRequest& request, const engine::NetworkSpec& network,
+                   bool classes, Violations* violations) {
+  constexpr absl::string_view kOnlyClasses = "; only allowed with PREDICTION_PART_CLASSES";
+  if (!classes && request.top_k() > 0) {
+    violations->Add("top_k", absl::StrCat(request.top_k(), kOnlyClasses));
+  }
+  if (!request.has_threshold() || (classes && HasThreshold(network))) return;
+  violations->Add("threshold",
+                  absl::StrCat(EchoNumber(request.threshold()), kOnlyClasses,
+                               HasThreshold(network) ? "" : " of one unit or of multi_label"));
+}
+
 absl::Status ReadClassOptions(const v1::PredictRequest& request, const ModelContext& model,
                               PredictArguments* arguments) {
   Violations violations;
@@ -51,6 +69,9 @@ absl::Status ReadClassOptions(const v1::PredictRequest& request, const ModelCont
   arguments->top_k = request.top_k();
   arguments->threshold = request.has_threshold() ? request.threshold() : kDefaultThreshold;
   CheckDouble(arguments->threshold, kUnitInterval, "threshold", &violations);
+  if (violations.empty()) {
+    CheckTheirUse(request, model.network(), arguments->classes, &violations);
+  }
   const engine::Loss loss = model.network().loss.kind;
   if (arguments->classes && engine::IsRegression(loss)) {
     violations.Add("include", absl::StrCat("PREDICTION_PART_CLASSES; the loss of model '", model.id,

@@ -33,9 +33,14 @@ const BadPredict kBadPredicts[] = {
     {"ClassesOfARegression", [](auto* r) { r->add_include(v1::PREDICTION_PART_CLASSES); },
      "include", "CLASSES"},
     {"UnknownEncoding", [](auto* r) { r->set_encoding(static_cast<v1::TensorEncoding>(5)); },
-     "encoding", "5"},
-    {"ClassesBelowZero", [](auto* r) { r->set_top_k(-1); }, "top_k", "-1"},
-    {"ThresholdNotANumber", [](auto* r) { r->set_threshold(kNan); }, "threshold", "nan"},
+     "encoding", "5; must be TENSOR_ENCODING_VALUES or TENSOR_ENCODING_RAW"},
+    {"ClassesBelowZero", [](auto* r) { r->set_top_k(-1); }, "top_k", "-1; must be 0 or more"},
+    {"ClassesCountedButNotAskedFor", [](auto* r) { r->set_top_k(2); }, "top_k",
+     "2; only allowed with PREDICTION_PART_CLASSES"},
+    {"ThresholdOfNoClasses", [](auto* r) { r->set_threshold(0.25); }, "threshold",
+     "0.25; only allowed with PREDICTION_PART_CLASSES"},
+    {"ThresholdNotANumber", [](auto* r) { r->set_threshold(kNan); }, "threshold",
+     "nan; must be in [0, 1]"},
 };
 INSTANTIATE_TEST_SUITE_P(Every, BadPredictTest, ::testing::ValuesIn(kBadPredicts), NameOf());
 

@@ -124,6 +124,19 @@ TEST(CheckPredictTest, RefusesByNameValueAndRange) {
                 "include", "regression");
 }
 
+TEST(CheckPredictTest, RefusesWhatWouldDecideNothing) {
+  const std::string classes = " include: PREDICTION_PART_CLASSES ";
+  ExpectRefused(Refusal(kIris, absl::StrCat(kInputs, "top_k: 2")), "top_k",
+                "2; only allowed with PREDICTION_PART_CLASSES");
+  ExpectRefused(Refusal(kBinary, absl::StrCat(kPair, "threshold: 0.25")), "threshold",
+                "0.25; only allowed with PREDICTION_PART_CLASSES");
+  ExpectRefused(Refusal(kIris, absl::StrCat(kInputs, classes, "threshold: 0.25")), "threshold",
+                "0.25; only allowed with PREDICTION_PART_CLASSES of one unit or of multi_label");
+  EXPECT_TRUE(Refusal(kIris, absl::StrCat(kInputs, classes, "top_k: 2")).ok());
+  EXPECT_TRUE(Refusal(kBinary, absl::StrCat(kPair, classes, "threshold: 0.25")).ok());
+  EXPECT_TRUE(Refusal(kLabels, absl::StrCat(kPair, classes, "threshold: 0.25")).ok());
+}
+
 TEST(CheckPredictTest, RefusesAnswersThatNoMessageHolds) {
   Limits limits;
   limits.max_message_bytes = 400;
