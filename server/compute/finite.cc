@@ -25,8 +25,8 @@ bool AllFinite(std::span<const float> row) {
 absl::Status NotFinite(std::span<const float> row, int64_t row_number) {
   const auto place = std::ranges::find_if(row, [](float value) { return !std::isfinite(value); });
   return engine::InvalidField(
-      "inputs", absl::StrCat(*place, " at row ", row_number, ", column ", place - row.begin(),
-                             "; only finite numbers are allowed"));
+      "inputs", absl::StrCat("row ", row_number, ", column ", place - row.begin(), ": ", *place,
+                             "; must be finite"));
 }
 
 }  // namespace

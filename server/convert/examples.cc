@@ -86,8 +86,8 @@ absl::Status CheckLabels(const v1::ClassLabels& labels, absl::string_view field,
     return CheckSameRows(labels.ids_size(), input_rows, Path(field, "ids"));
   }
   if (model.settings->class_names.empty()) {
-    return InvalidField(Path(field, "names"),
-                        absl::StrCat("set; model '", model.id, "' has no class_names"));
+    return InvalidField(Path(field, "names"), absl::StrCat("set; model '", model.id,
+                                                           "' has no class_names and takes ids"));
   }
   return CheckSameRows(labels.names_size(), input_rows, Path(field, "names"));
 }
@@ -262,6 +262,11 @@ absl::StatusOr<engine::Examples> ReadExamples(std::shared_ptr<const v1::Examples
   rows.Append(*std::move(chunk));
   if (absl::Status status = CheckWeightSum(rows, field); !status.ok()) return status;
   return rows;
+}
+
+absl::Status NoExamples(bool has_header) {
+  if (has_header) return InvalidField("header", "set; only the first message has one");
+  return InvalidField("kind", "unset; must be examples");
 }
 
 double WeightSum(const engine::ExampleChunk& chunk) {

@@ -33,6 +33,9 @@ absl::StatusOr<engine::ExampleChunk> ReadExampleChunk(std::shared_ptr<const v1::
 absl::StatusOr<engine::Examples> ReadExamples(std::shared_ptr<const v1::Examples> examples,
                                               absl::string_view field, const ModelContext& model);
 
+// INVALID_FIELD: a later message of a stream has no examples, but another header or nothing.
+absl::Status NoExamples(bool has_header);
+
 // Of a chunk's rows; their number where they have no weights. Linear.
 double WeightSum(const engine::ExampleChunk& chunk);
 

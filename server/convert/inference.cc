@@ -97,8 +97,9 @@ absl::Status CheckOutputs(const ModelInferRequest& request, const ModelContext& 
                                        model.id, "' is ", Echo(model.settings->output_name)));
     }
     if (request.outputs(i).parameters().contains("classification")) {
-      return InvalidField(field + ".parameters",
-                          "classification; this server does not have that extension");
+      return InvalidField(
+          field + ".parameters",
+          "classification; no parameters are allowed, this server does not have that extension");
     }
   }
   return absl::OkStatus();
@@ -163,9 +164,10 @@ absl::StatusOr<engine::ElementRows> ReadTyped(const InputTensor& tensor, Element
                      absl::StrCat(contents.count, " elements"), tensor, count);
   }
   if (CountAll(tensor.contents()) > count) {
-    return InvalidField("inputs[0].contents",
-                        absl::StrCat("elements beside ", contents.field, ", where ",
-                                     Echo(tensor.datatype()), " has them"));
+    return InvalidField(
+        "inputs[0].contents",
+        absl::StrCat(CountAll(tensor.contents()), " elements; none are allowed beside ",
+                     contents.field, ", where ", Echo(tensor.datatype()), " has them"));
   }
   return engine::ElementRows{contents.type, contents.data, 1};
 }
@@ -184,7 +186,10 @@ absl::StatusOr<InferArguments> CheckInfer(const ModelInferRequest& request,
   const int64_t columns = model.network().input_width;
   const std::optional<int64_t> bytes =
       engine::CheckedMultiply(*rows, columns * int64_t{sizeof(double)});
-  if (!bytes) return InvalidField("inputs[0].shape", "more elements than can be counted");
+  if (!bytes) {
+    return InvalidField("inputs[0].shape[0]",
+                        absl::StrCat(*rows, "; must be no more rows than can be counted"));
+  }
   const bool raw = !request.raw_input_contents().empty();
   absl::StatusOr<engine::ElementRows> elements =
       raw ? ReadRaw(request, *type, *rows * columns) : ReadTyped(tensor, *type, *rows * columns);

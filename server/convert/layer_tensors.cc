@@ -95,7 +95,7 @@ absl::Status LayerSet::Add(int64_t index, absl::string_view field) {
     return InvalidField(field, absl::StrCat(index, "; must be 0 to ", count - 1));
   }
   if (seen_[static_cast<size_t>(index)]) {
-    return InvalidField(field, absl::StrCat(index, "; is named twice"));
+    return InvalidField(field, absl::StrCat(index, "; is named twice, must be named once"));
   }
   seen_[static_cast<size_t>(index)] = true;
   return absl::OkStatus();

@@ -40,8 +40,8 @@ absl::StatusOr<ExportArguments> CheckExportModel(const v1::ExportModelRequest& r
     return status;
   }
   if (request.include_optimizer() && request.fold_normalization()) {
-    return engine::InvalidField("fold_normalization",
-                                "set with include_optimizer, whose state does not fold");
+    return engine::InvalidField(
+        "fold_normalization", "set; not allowed with include_optimizer, whose state does not fold");
   }
   return ExportArguments{request.include_optimizer(), request.fold_normalization()};
 }

@@ -132,7 +132,7 @@ void CheckLabels(const Labels& labels, absl::string_view field, Violations* viol
       return absl::StrCat(field, "[", Echo(key), "]");
     };
     if (!IsLabelKey(key)) {
-      violations->Add(path(), "the key must be [a-z]([a-z0-9_-]{0,62})");
+      violations->Add(path(), absl::StrCat(Echo(key), "; the key must be [a-z]([a-z0-9_-]{0,62})"));
     } else if (const size_t length = CharacterCount(value); length > kMaxLabelLength) {
       violations->Add(path(),
                       absl::StrCat(length, " characters; must be ", kMaxLabelLength, " or fewer"));

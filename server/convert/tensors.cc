@@ -52,7 +52,8 @@ absl::StatusOr<int64_t> CountElements(const v1::Tensor& tensor, absl::string_vie
     const std::optional<int64_t> product = engine::CheckedMultiply(count, tensor.shape(i));
     if (!product) {
       return InvalidField(
-          path, absl::StrCat(tensor.shape(i), "; the shape has more elements than can be counted"));
+          path, absl::StrCat(tensor.shape(i),
+                             "; the shape must have no more elements than can be counted"));
     }
     count = *product;
   }

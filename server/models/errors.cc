@@ -148,8 +148,8 @@ absl::Status BestWeightsExpired(absl::string_view request_id) {
 absl::Status RequestIdAhead(absl::string_view request_id, absl::Time made, absl::Time last) {
   return engine::InvalidField(
       "request_id",
-      absl::StrCat("'", request_id, "' was made at ", absl::FormatTime(made, absl::UTCTimeZone()),
-                   " by the client's clock; allowed until ",
+      absl::StrCat("'", request_id, "'; was made at ", absl::FormatTime(made, absl::UTCTimeZone()),
+                   " by the client's clock, must be no later than ",
                    absl::FormatTime(last, absl::UTCTimeZone()), ", 10 minutes from now"));
 }
 

@@ -16,7 +16,7 @@ absl::StatusOr<EvaluateStream::Next> EvaluateStream::Work(Message message) {
     return Next::kEnd;
   }
   if (!message->has_examples()) {
-    return InMessage(number, engine::InvalidField("kind", "must be examples"));
+    return InMessage(number, NoExamples(message->has_header()));
   }
   const absl::Status status = Measure(std::move(message));
   if (!status.ok()) return InMessage(number, status);

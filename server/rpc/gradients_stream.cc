@@ -68,7 +68,7 @@ absl::Status GradientsStream::ReadHeader(const v1::StreamGradientsRequest& messa
 }
 
 absl::Status GradientsStream::ReadRows(Message message) {
-  if (!message->has_examples()) return engine::InvalidField("kind", "must be examples");
+  if (!message->has_examples()) return NoExamples(message->has_header());
   absl::StatusOr<engine::ExampleChunk> chunk =
       ReadExampleChunk(ExamplesOf(std::shared_ptr<const v1::StreamGradientsRequest>(message)),
                        "examples", model_->context);

@@ -210,14 +210,16 @@ v1::LayerTensors* Second(v1::ApplyGradientsRequest* request) {
 
 const BadApply kBadApplies[] = {
     {"NotAName", [](auto* r) { r->set_model("sigmoid"); }, "model", "'sigmoid'"},
-    {"AVersion", [](auto* r) { r->set_model("models/sigmoid@1"); }, "model", "models/sigmoid@1"},
-    {"NoContributions", [](auto* r) { r->clear_contributions(); }, "contributions", "at least one"},
+    {"AVersion", [](auto* r) { r->set_model("models/sigmoid@1"); }, "model",
+     "'models/sigmoid@1'; must name the live model"},
+    {"NoContributions", [](auto* r) { r->clear_contributions(); }, "contributions",
+     "none; at least one is required"},
     {"NoTensors", [](auto* r) { Second(r)->clear_weights(); }, "contributions[1].layers",
-     "at least one"},
+     "no tensors; at least one is required"},
     {"NoSuchLayer", [](auto* r) { Second(r)->set_index(1); }, "contributions[1].layers[0].index",
      "1; must be 0 to 0"},
     {"LayerNamedTwice", [](auto* r) { *r->mutable_contributions(1)->add_layers() = *Second(r); },
-     "contributions[1].layers[1].index", "twice"},
+     "contributions[1].layers[1].index", "0; is named twice, must be named once"},
     {"WrongShape",
      [](auto* r) {
        *Second(r)->mutable_weights() = MakeTensor({4, 1}, {1, 2, 3, 4});
@@ -236,9 +238,9 @@ const BadApply kBadApplies[] = {
        r->set_max_staleness(3);
        r->mutable_contributions(0)->set_base_step(0);
      },
-     "contributions[1].base_step", "max_staleness"},
-    {"StepBelowZero", [](auto* r) { r->set_if_step(-1); }, "if_step", "-1"},
-    {"NoUuid", [](auto* r) { r->set_request_id("mine"); }, "request_id", "'mine'"},
+     "contributions[1].base_step", "unset; max_staleness requires each one"},
+    {"StepBelowZero", [](auto* r) { r->set_if_step(-1); }, "if_step", "-1; must be 0 or more"},
+    {"NoUuid", [](auto* r) { r->set_request_id("mine"); }, "request_id", "'mine'; must be a UUID"},
 };
 INSTANTIATE_TEST_SUITE_P(Every, BadApplyTest, ::testing::ValuesIn(kBadApplies), NameOf());
 

@@ -18,7 +18,8 @@ TEST_P(BadPredictTest, IsRefusedByField) {
 }
 
 const BadPredict kBadPredicts[] = {
-    {"NoInputs", [](auto* r) { r->clear_inputs(); }, "inputs.shape", "[rows, 4]"},
+    {"NoInputs", [](auto* r) { r->clear_inputs(); }, "inputs.shape",
+     "[]; model 'numbers' expects [rows, 4]"},
     {"WrongWidth",
      [](auto* r) {
        *r->mutable_inputs() = MakeTensor({1, 3}, {1, 2, 3});
@@ -27,11 +28,12 @@ const BadPredict kBadPredicts[] = {
     {"NanInAnInput", [](auto* r) { r->mutable_inputs()->set_values(6, kNan); }, "inputs",
      "row 1, column 2: nan; must be finite"},
     {"UnknownPart", [](auto* r) { r->add_include(static_cast<v1::PredictionPart>(9)); },
-     "include[0]", "9"},
+     "include[0]",
+     "9; must be PREDICTION_PART_VALUES, PREDICTION_PART_LOGITS or PREDICTION_PART_CLASSES"},
     {"UnspecifiedPart", [](auto* r) { r->add_include(v1::PREDICTION_PART_UNSPECIFIED); },
-     "include[0]", "0;"},
+     "include[0]", "0; must be PREDICTION_PART_VALUES"},
     {"ClassesOfARegression", [](auto* r) { r->add_include(v1::PREDICTION_PART_CLASSES); },
-     "include", "CLASSES"},
+     "include", "PREDICTION_PART_CLASSES; the loss of model 'numbers'"},
     {"UnknownEncoding", [](auto* r) { r->set_encoding(static_cast<v1::TensorEncoding>(5)); },
      "encoding", "5; must be TENSOR_ENCODING_VALUES or TENSOR_ENCODING_RAW"},
     {"ClassesBelowZero", [](auto* r) { r->set_top_k(-1); }, "top_k", "-1; must be 0 or more"},
@@ -52,7 +54,9 @@ TEST(BadReadTest, GradientsByNothingKnownAreRefused) {
   request.add_wrt(static_cast<v1::GradientTarget>(8));
   v1::GetGradientsResponse response;
   EXPECT_THAT(Call(&Training::GetGradients, Shared().training(), request, &response),
-              IsBadField("wrt[1]", "8"));
+              IsBadField("wrt[1]",
+                         "8; must be GRADIENT_TARGET_PARAMETERS, GRADIENT_TARGET_INPUTS or "
+                         "GRADIENT_TARGET_ACTIVATIONS"));
 }
 
 TEST(BadReadTest, ALayerThatIsNoneIsRefused) {
@@ -88,7 +92,7 @@ TEST(BadReadTest, ChecksOfFewerThanNoSamplesAreRefused) {
   request.set_samples(-1);
   v1::CheckGradientsResponse response;
   EXPECT_THAT(Call(&Training::CheckGradients, Shared().training(), request, &response),
-              IsBadField("samples", "-1"));
+              IsBadField("samples", "-1; must be 0 to 10000"));
 }
 
 // Calls `method` with a request for a model that is not there.
@@ -120,7 +124,7 @@ TEST(BadReadTest, AThresholdBeyondOneIsRefused) {
   request.set_threshold(1.5);
   v1::EvaluateResponse response;
   EXPECT_THAT(Call(&Training::Evaluate, Shared().training(), request, &response),
-              IsBadField("threshold", "1.5"));
+              IsBadField("threshold", "1.5; must be in [0, 1]"));
 }
 
 // --- SetWeights, UpdateModel, ListModels ------------------------------------
@@ -140,18 +144,20 @@ TEST_P(BadSetWeightsTest, IsRefusedByFieldAndSetsNothing) {
 }
 
 const BadSet kBadSets[] = {
-    {"Nothing", [](auto* r) { r->clear_layers(); }, "layers", "at least one"},
-    {"NoSuchLayer", [](auto* r) { r->mutable_layers(0)->set_index(1); }, "layers[0].index", "1"},
+    {"Nothing", [](auto* r) { r->clear_layers(); }, "layers",
+     "no tensors; at least one is required"},
+    {"NoSuchLayer", [](auto* r) { r->mutable_layers(0)->set_index(1); }, "layers[0].index",
+     "1; must be 0 to 0"},
     {"LayerNamedTwice", [](auto* r) { *r->add_layers() = r->layers(0); }, "layers[1].index",
-     "twice"},
+     "0; is named twice, must be named once"},
     {"WrongShape",
      [](auto* r) {
        *r->mutable_layers(0)->mutable_weights() = MakeTensor({4, 1}, {1, 2, 3, 4});
      },
-     "layers[0].weights.shape", "[4, 1]"},
+     "layers[0].weights.shape", "[4, 1]; layer 0 of model 'sigmoid' has [1, 4]"},
     {"NotFinite", [](auto* r) { r->mutable_layers(0)->mutable_weights()->set_values(2, kInf); },
-     "layers[0].weights", "row 0, column 2: inf"},
-    {"StepBelowZero", [](auto* r) { r->set_if_step(-1); }, "if_step", "-1"},
+     "layers[0].weights", "row 0, column 2: inf; must be finite"},
+    {"StepBelowZero", [](auto* r) { r->set_if_step(-1); }, "if_step", "-1; must be 0 or more"},
 };
 INSTANTIATE_TEST_SUITE_P(Every, BadSetWeightsTest, ::testing::ValuesIn(kBadSets), NameOf());
 
@@ -161,7 +167,7 @@ TEST(BadUpdateTest, WhatCannotChangeIsRefused) {
   request.mutable_update_mask()->add_paths("spec.seed");
   v1::Model model;
   EXPECT_THAT(Call(&Models::UpdateModel, Shared().models(), request, &model),
-              IsBadField("update_mask.paths[0]", "'spec.seed'"));
+              IsBadField("update_mask.paths[0]", "'spec.seed'; must be labels or"));
 }
 
 TEST(BadUpdateTest, ALearningRateOfZeroIsRefused) {
@@ -171,7 +177,7 @@ TEST(BadUpdateTest, ALearningRateOfZeroIsRefused) {
   request.mutable_update_mask()->add_paths("spec.optimizer.learning_rate");
   v1::Model model;
   EXPECT_THAT(Call(&Models::UpdateModel, Shared().models(), request, &model),
-              IsBadField("model.spec.optimizer.learning_rate", "0"));
+              IsBadField("model.spec.optimizer.learning_rate", "0; must be finite and above 0"));
 }
 
 TEST(BadListTest, PagesAndFiltersAreChecked) {
@@ -179,15 +185,15 @@ TEST(BadListTest, PagesAndFiltersAreChecked) {
   v1::ListModelsRequest request;
   request.set_page_size(-1);
   EXPECT_THAT(Call(&Models::ListModels, Shared().models(), request, &response),
-              IsBadField("page_size", "-1"));
+              IsBadField("page_size", "-1; must be 0 or more"));
   request.Clear();
   request.set_page_token("made up");
   EXPECT_THAT(Call(&Models::ListModels, Shared().models(), request, &response),
-              IsBadField("page_token", "'made up'"));
+              IsBadField("page_token", "'made up'; must be empty or the next_page_token"));
   request.Clear();
   request.set_filter("owner = me");
   EXPECT_THAT(Call(&Models::ListModels, Shared().models(), request, &response),
-              IsBadField("filter", "owner"));
+              IsBadField("filter", "'owner = me'; must be conditions"));
 }
 
 }  // namespace

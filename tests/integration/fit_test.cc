@@ -146,34 +146,36 @@ TEST_F(FitTest, ARepeatCutDifferentlyIsReplayed) {
 TEST_F(FitTest, NothingAtAllIsRefused) {
   FitClient fit(server_.training());
   fit.HalfClose();
-  EXPECT_THAT(fit.FinishAfterRest(), IsBadField("header", "ended without any message"));
+  EXPECT_THAT(fit.FinishAfterRest(),
+              IsBadField("header", "missing; the stream ended without any message"));
 }
 
 TEST_F(FitTest, RowsBeforeTheHeaderAreRefused) {
   FitClient fit(server_.training());
   fit.SendExamples(MakeExamples(1, 3, 1));
-  EXPECT_THAT(fit.FinishAfterRest(), IsBadField("header", "must be the first"));
+  EXPECT_THAT(fit.FinishAfterRest(), IsBadField("header", "missing; it must be the first"));
 }
 
 TEST_F(FitTest, ASecondHeaderIsRefused) {
   FitClient fit(server_.training());
   fit.SendHeader(Header("models/m", 1));
   fit.SendHeader(Header("models/m", 1));
-  EXPECT_THAT(fit.FinishAfterRest(), IsBadField("header", "only the first"));
+  EXPECT_THAT(fit.FinishAfterRest(), IsBadField("header", "set; only the first"));
 }
 
 TEST_F(FitTest, AnEmptyMessageIsRefused) {
   FitClient fit(server_.training());
   fit.SendHeader(Header("models/m", 1));
   fit.Send({});
-  EXPECT_THAT(fit.FinishAfterRest(), IsBadField("kind", "examples"));
+  EXPECT_THAT(fit.FinishAfterRest(),
+              IsBadField("kind", "unset; must be examples or validation_examples"));
 }
 
 TEST_F(FitTest, AnEmptyDataSetIsRefused) {
   FitClient fit(server_.training());
   fit.SendHeader(Header("models/m", 1));
   fit.HalfClose();
-  EXPECT_THAT(fit.FinishAfterRest(), IsBadField("examples", "row"));
+  EXPECT_THAT(fit.FinishAfterRest(), IsBadField("examples", "0 rows; must be 1 or more"));
 }
 
 TEST_F(FitTest, AnUnknownModelIsNotFound) {
@@ -212,7 +214,8 @@ TEST_F(FitTest, ValidationRowsBesideAFractionAreRefused) {
   header.set_validation_fraction(0.2);
   fit.SendHeader(header);
   fit.SendValidation(MakeExamples(2, 3, 1));
-  EXPECT_THAT(fit.FinishAfterRest(), IsBadField("validation_examples", "validation_fraction"));
+  EXPECT_THAT(fit.FinishAfterRest(),
+              IsBadField("validation_examples", "set; not allowed beside the header's"));
 }
 
 TEST(FitLimitsTest, MoreRowsThanAreKeptNameTheLimit) {

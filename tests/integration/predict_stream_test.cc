@@ -110,9 +110,10 @@ TEST_F(PredictStreamTest, AnErrorBelongsToItsItemAndTheStreamGoesOn) {
   const auto answers = stream.Rest();
   ASSERT_THAT(stream.Finish(), IsOk());
   ASSERT_EQ(answers.size(), 5u);
-  EXPECT_THAT(ErrorOf(answers[0]), IsBadField("model", "must be models/"));
+  EXPECT_THAT(ErrorOf(answers[0]),
+              IsBadField("model", "''; must be models/{model}, models/{model}@{version}"));
   EXPECT_THAT(ErrorOf(answers[1]), IsBadField("inputs.shape[1]", "5; model 'a' expects 3"));
-  EXPECT_THAT(ErrorOf(answers[2]), IsBadField("inputs", "row 1, column 1: inf"));
+  EXPECT_THAT(ErrorOf(answers[2]), IsBadField("inputs", "row 1, column 1: inf; must be finite"));
   EXPECT_THAT(ErrorOf(answers[3]), IsError(grpc::NOT_FOUND, "MODEL_NOT_FOUND"));
   EXPECT_TRUE(answers[4].has_response());
 }

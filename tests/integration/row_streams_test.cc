@@ -149,7 +149,7 @@ TEST_F(RowStreamsTest, FaultsNameTheMessage) {
   SendRows(stream, MakeClassifiedExamples(5, 4, 3));
   SendRows(stream, bad);
   const grpc::Status status = stream.FinishAfterRest();
-  EXPECT_THAT(status, IsBadField("examples.inputs", "row 2, column 1: nan"));
+  EXPECT_THAT(status, IsBadField("examples.inputs", "row 2, column 1: nan; must be finite"));
   EXPECT_THAT(status.error_message(), ::testing::HasSubstr("message 2"));
   EXPECT_EQ(DetailsOf(status).metadata["message"], "2");
   GradientsClient gradients = OpenGradients({v1::GRADIENT_TARGET_PARAMETERS});
@@ -164,16 +164,32 @@ TEST_F(RowStreamsTest, WhatIsMissingIsNamed) {
   EXPECT_THAT(empty.FinishAfterRest(), IsBadField("header", "missing"));
   EvaluateClient rowless = OpenEvaluate();
   rowless.HalfClose();
-  EXPECT_THAT(rowless.FinishAfterRest(), IsBadField("examples.inputs.shape[0]", "1 or more"));
+  EXPECT_THAT(rowless.FinishAfterRest(),
+              IsBadField("examples.inputs.shape[0]", "0; must be 1 or more"));
   EvaluateClient unknown = OpenEvaluate("models/nobody");
   EXPECT_THAT(unknown.FinishAfterRest(), IsError(grpc::NOT_FOUND, "MODEL_NOT_FOUND"));
   GradientsClient activations = OpenGradients({v1::GRADIENT_TARGET_ACTIVATIONS});
-  EXPECT_THAT(activations.FinishAfterRest(), IsBadField("header.wrt", "PARAMETERS and INPUTS"));
+  EXPECT_THAT(activations.FinishAfterRest(),
+              IsBadField("header.wrt",
+                         "GRADIENT_TARGET_ACTIVATIONS; a stream answers PARAMETERS and INPUTS"));
+}
+
+TEST_F(RowStreamsTest, ALaterMessageWithoutRowsIsRefused) {
+  EvaluateClient evaluate = OpenEvaluate();
+  evaluate.Send({});
+  EXPECT_THAT(evaluate.FinishAfterRest(), IsBadField("kind", "unset; must be examples"));
+  v1::StreamGradientsRequest header;
+  header.mutable_header()->set_model("models/m");
+  GradientsClient gradients = OpenGradients(header.header());
+  gradients.Send(header);
+  EXPECT_THAT(gradients.FinishAfterRest(), IsBadField("header", "set; only the first message"));
 }
 
 TEST_F(RowStreamsTest, AFaultInTheHeaderIsNamedWithItsWholePath) {
   GradientsClient target = OpenGradients({static_cast<v1::GradientTarget>(9)});
-  EXPECT_THAT(target.FinishAfterRest(), IsBadField("header.wrt[0]", "9; must be"));
+  EXPECT_THAT(target.FinishAfterRest(),
+              IsBadField("header.wrt[0]",
+                         "9; must be GRADIENT_TARGET_PARAMETERS or GRADIENT_TARGET_INPUTS"));
   v1::StreamGradientsHeader header;
   header.set_model("models/m");
   header.add_layer_indexes(0);
@@ -185,7 +201,8 @@ TEST_F(RowStreamsTest, AFaultInTheHeaderIsNamedWithItsWholePath) {
   header.clear_layer_indexes();
   header.set_encoding(static_cast<v1::TensorEncoding>(9));
   GradientsClient encoding = OpenGradients(header);
-  EXPECT_THAT(encoding.FinishAfterRest(), IsBadField("header.encoding", "9; must be"));
+  EXPECT_THAT(encoding.FinishAfterRest(),
+              IsBadField("header.encoding", "9; must be TENSOR_ENCODING_VALUES or"));
 }
 
 TEST_F(RowStreamsTest, GradientsAreThoseOfTheirUnaryTwin) {

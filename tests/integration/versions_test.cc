@@ -183,40 +183,43 @@ TEST_F(VersionsTest, BadNamesAreToldByField) {
   google::protobuf::Empty empty;
   v1::PredictResponse predicted;
   EXPECT_THAT(Predict("models/m@9", &predicted), IsError(grpc::NOT_FOUND, "VERSION_NOT_FOUND"));
-  EXPECT_THAT(Predict("models/m@0", &predicted), IsBadField("model", "models/m@0"));
-  EXPECT_THAT(Alias("Prod!", 1, &model), IsBadField("alias", "Prod!"));
-  EXPECT_THAT(Alias("prod", 0, &model), IsBadField("version", "1 or more"));
+  EXPECT_THAT(Predict("models/m@0", &predicted),
+              IsBadField("model",
+                         "'models/m@0'; must be models/{model}, models/{model}@{version} or "
+                         "models/{model}@{alias}"));
+  EXPECT_THAT(Alias("Prod!", 1, &model), IsBadField("alias", "'Prod!'; must be [a-z]"));
+  EXPECT_THAT(Alias("prod", 0, &model), IsBadField("version", "0; must be 1 or more"));
   EXPECT_THAT(Alias("prod", 1, &model), IsError(grpc::NOT_FOUND, "VERSION_NOT_FOUND"));
   v1::GetModelVersionRequest get;
   get.set_name("models/m");
   EXPECT_THAT(Call(&Models::GetModelVersion, server_->models(), get, &version),
-              IsBadField("name", "must name a version"));
+              IsBadField("name", "'models/m'; must name a version"));
   v1::DeleteModelVersionRequest remove;
   remove.set_name("models/m@prod");
   EXPECT_THAT(Call(&Models::DeleteModelVersion, server_->models(), remove, &empty),
-              IsBadField("name", "by its number"));
+              IsBadField("name", "'models/m@prod'; must name a version by its number"));
   v1::PublishVersionRequest publish;
   publish.set_model("models/m@1");
   EXPECT_THAT(Call(&Models::PublishVersion, server_->models(), publish, &version),
-              IsBadField("model", "live model"));
+              IsBadField("model", "'models/m@1'; must name the live model"));
   publish.set_model("models/m");
   publish.set_if_step(-1);
   EXPECT_THAT(Call(&Models::PublishVersion, server_->models(), publish, &version),
-              IsBadField("if_step", "0 or more"));
+              IsBadField("if_step", "-1; must be 0 or more"));
   v1::RestoreVersionRequest restore;
   restore.set_model("models/m");
   EXPECT_THAT(Call(&Models::RestoreVersion, server_->models(), restore, &model),
-              IsBadField("version", "number or an alias"));
+              IsBadField("version", "''; must be a version's number or an alias"));
   v1::ListModelVersionsRequest list;
   list.set_parent("models/m");
   list.set_page_token("x");
   v1::ListModelVersionsResponse page;
   EXPECT_THAT(Call(&Models::ListModelVersions, server_->models(), list, &page),
-              IsBadField("page_token", "next_page_token"));
+              IsBadField("page_token", "'x'; must be empty or the next_page_token"));
   v1::CopyModelRequest copy;
   copy.set_source("models/m");
   EXPECT_THAT(Call(&Models::CopyModel, server_->models(), copy, &model),
-              IsBadField("model_id", "must be"));
+              IsBadField("model_id", "''; must be [a-z]"));
 }
 
 }  // namespace

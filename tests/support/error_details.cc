@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -46,6 +49,13 @@ ErrorDetails DetailsOf(const grpc::Status& status) {
   EXPECT_LT(status.error_details().size() + status.error_message().size(), 4096u);
   for (const google::protobuf::Any& any : rich.details()) Unpack(any, &details);
   return details;
+}
+
+bool SaysValueAndAllowed(const std::string& description, const std::string& said) {
+  constexpr absl::string_view kBetween = "; ";
+  if (absl::StrContains(said, kBetween)) return absl::StartsWith(description, said);
+  const std::string value = absl::StrCat(said, kBetween);
+  return absl::StartsWith(description, value) && description.size() > value.size();
 }
 
 void PrintTo(const ErrorDetails& details, std::ostream* out) {

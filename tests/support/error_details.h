@@ -40,14 +40,18 @@ MATCHER_P2(IsError, code, reason, "") {
   return details.code == code && details.reason == reason && details.domain == "chainrule";
 }
 
-// INVALID_ARGUMENT, INVALID_FIELD, with a violation of `field` whose description has `text`.
-MATCHER_P2(IsBadField, field, text, "") {
+// Whether a description is "VALUE; ALLOWED": `said` is the VALUE, whole, or it and the beginning
+// of what is allowed.
+bool SaysValueAndAllowed(const std::string& description, const std::string& said);
+
+// INVALID_ARGUMENT, INVALID_FIELD, with a violation of `field` whose description says so.
+MATCHER_P2(IsBadField, field, said, "") {
   const ErrorDetails details = DetailsOf(arg);
   *result_listener << "which says " << details.message;
   if (details.code != grpc::INVALID_ARGUMENT || details.reason != "INVALID_FIELD") return false;
   for (const auto& [path, description] : details.violations) {
     *result_listener << "; " << path << " → " << description;
-    if (path == field && description.find(text) != std::string::npos) return true;
+    if (path == field && SaysValueAndAllowed(description, said)) return true;
   }
   return false;
 }

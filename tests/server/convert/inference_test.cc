@@ -76,7 +76,7 @@ TEST(InferenceTest, RefusesWhatIsBeyondTheLimits) {
   request.mutable_inputs(0)->set_shape(0, 11);
   ExpectBad(request, "inputs[0].shape[0]", "11", {.max_rows = 10}, "LIMIT_EXCEEDED");
   request.mutable_inputs(0)->set_shape(0, int64_t{1} << 61);
-  ExpectBad(request, "inputs[0].shape", "counted", {.max_rows = int64_t{1} << 62});
+  ExpectBad(request, "inputs[0].shape[0]", "counted", {.max_rows = int64_t{1} << 62});
 }
 
 TEST(InferenceTest, RefusesAnAnswerThatIsLargerThanAMessage) {

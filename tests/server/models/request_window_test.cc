@@ -113,10 +113,10 @@ TEST(RequestWindowTest, NewTimeOrderedIdTooFarAheadIsRefused) {
   const std::vector<engine::FieldViolation> fields = engine::GetErrorDetail(status).violations;
   ASSERT_EQ(fields.size(), 1);
   EXPECT_EQ(fields[0].field, "request_id");
-  EXPECT_NE(status.message().find("'" + ahead + "' was made at 2023-11-14T22:23:20.001"),
+  EXPECT_NE(status.message().find("'" + ahead + "'; was made at 2023-11-14T22:23:20.001"),
             absl::string_view::npos)
       << status;
-  EXPECT_NE(status.message().find("allowed until 2023-11-14T22:23:20+00:00"),
+  EXPECT_NE(status.message().find("must be no later than 2023-11-14T22:23:20+00:00"),
             absl::string_view::npos)
       << status;
 }
