@@ -32,10 +32,13 @@ void AddFlags(CLI::App* command, Options* options) {
       ->required();
   AddFileFlags(command, &options->data, Part::kHeldOut);
   AddRowFlags(command, &options->data, Need::kInputs);
-  command->add_option("--top", options->top_k, "How many classes of a row, best first; unset: 1")
-      ->check(AtLeast(1, std::numeric_limits<int32_t>::max()));
-  AddThreshold(command, &options->threshold);
-  command->add_flag("--values", options->values, "The outputs as numbers, not classes");
+  CLI::Option* top =
+      command
+          ->add_option("--top", options->top_k, "How many classes of a row, best first; unset: 1")
+          ->check(AtLeast(1, std::numeric_limits<int32_t>::max()));
+  CLI::Option* threshold = AddThreshold(command, &options->threshold);
+  command->add_flag("--values", options->values, "The outputs as numbers, not classes")
+      ->excludes(top, threshold);
   command->add_flag("--logits", options->logits, "Also the last layer's z");
 }
 

@@ -37,7 +37,9 @@ class MemoryFile {
 
 void ReadCsv(const std::string& path) {
   const client::CsvColumns columns = {.labels = {"kind"}};
-  static_cast<void>(client::SurveyCsv(path, columns, true));
+  for (const auto& labels : {client::Labels::Classes(0, {}), client::Labels::Shares()}) {
+    static_cast<void>(client::SurveyCsv(path, columns, labels));
+  }
   auto source =
       client::CsvSource::Open(path, columns, client::Labels::Classes(2, {"flat", "round"}));
   if (!source.ok()) return;

@@ -158,10 +158,12 @@ class AutogradTest(unittest.TestCase):
                 with self.subTest(loss=loss, margin=margin):
                     problem = Problem(loss, seed=margin)
                     answer = numpy.array([1.0, 0.0, 0.0])
-                    problem.parameters[2][1][:] = margin * (2 * answer - 1)
+                    last = last_activations(loss)[0]
+                    problem.parameters[2][1][:] = margin * (
+                        answer if last == "SOFTMAX" else 2 * answer - 1)
                     problem.y[:] = answer
                     self.assert_gradients(f"confident-{margin}-{loss[:3].lower()}", problem,
-                                          ["TANH", "RELU", last_activations(loss)[0]], loss)
+                                          ["TANH", "RELU", last], loss)
 
     def test_input_gradients_are_by_the_inputs_as_sent(self):
         problem = Problem("MEAN_SQUARED_ERROR", seed=1)
