@@ -28,6 +28,14 @@ constexpr int64_t kLargeBatch = 256;
 
 double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
+// A server with a folder of its own.
+Child StartServer(const char* argv0, const TemporaryFolder& folder, const std::string& flag) {
+  return Child({ProgramPath(argv0, "chainrule-server"), "--listen=127.0.0.1:0",
+                "--http_listen=none", "--log_level=error", "--data_dir=" + folder.path(), flag});
+}
+
+constexpr char kRelaxed[] = "--durability=relaxed";
+
 // One row of the table: a method and a request against the echo of the same sizes.
 struct Work {
   std::string name;
@@ -131,9 +139,7 @@ void RunLargeTraining(const Arguments& arguments, const char* argv0) {
                     {kTrain, TrainBytes("large", kLargeBatch, kLarge[0], kLarge.back()), 2}};
   if (!arguments.Wants(trains.name)) return;
   const TemporaryFolder folder;
-  const Child server({ProgramPath(argv0, "chainrule-server"), "--listen=127.0.0.1:0",
-                      "--http_listen=none", "--log_level=error", "--durability=relaxed",
-                      "--data_dir=" + folder.path()});
+  const Child server = StartServer(argv0, folder, kRelaxed);
   const std::shared_ptr<grpc::Channel> channel = Connect(server);
   CreateModel(channel, "large", kLarge);
   EngineSteps engine(kLarge, kLargeBatch, static_cast<int>(std::thread::hardware_concurrency()));
@@ -158,9 +164,7 @@ void PrintGrowth(const Protocol& protocol, const Child& server,
 void PrintOverload(const Protocol& protocol, const char* argv0) {
   constexpr int kQueue = 64;
   const TemporaryFolder folder;
-  const Child server({ProgramPath(argv0, "chainrule-server"), "--listen=127.0.0.1:0",
-                      "--http_listen=none", "--log_level=error", "--data_dir=" + folder.path(),
-                      absl::StrCat("--max_queued_calls=", kQueue)});
+  const Child server = StartServer(argv0, folder, absl::StrCat("--max_queued_calls=", kQueue));
   const std::shared_ptr<grpc::Channel> channel = Connect(server);
   CreateModel(channel, "wide", kWide);
   for (const int in_flight : {kQueue / 2, 10 * kQueue}) {
@@ -228,9 +232,7 @@ void RunWithTraining(const Arguments& arguments, const char* argv0,
 
 void Run(const Arguments& arguments, const char* argv0) {
   const TemporaryFolder folder;
-  const Child server({ProgramPath(argv0, "chainrule-server"), "--listen=127.0.0.1:0",
-                      "--http_listen=none", "--log_level=error", "--durability=relaxed",
-                      "--data_dir=" + folder.path()});
+  const Child server = StartServer(argv0, folder, kRelaxed);
   const std::shared_ptr<grpc::Channel> channel = Connect(server);
   CreateModel(channel, "wide", kWide);
   CreateModel(channel, "trained", kWide);
